@@ -1,0 +1,135 @@
+"""Parts by name: ``"faster-whisper:small"`` becomes an engine, ``".vtt"`` a writer, ``"ravdess"`` a data set.
+
+Built-in parts are listed here as import paths, so that knowing a name costs no import. A third party adds
+its own with an entry point of the group ``convemo.KIND``, e.g. in its pyproject.toml::
+
+    [project.entry-points."convemo.asr"]
+    my-asr = "my_package:MyTranscriber"
+
+A *spec* is ``NAME`` or ``NAME:ARGUMENT``; the argument goes to the engine as its only positional argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
+from typing import Any
+
+from convemo.errors import ConfigError, EngineFailed, UnknownEngine
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "asr": {
+        "faster-whisper": "convemo.asr.faster_whisper:FasterWhisper",
+        "openai-whisper": "convemo.asr.openai_whisper:OpenAIWhisper",
+        "pocketsphinx": "convemo.asr.pocketsphinx:PocketSphinx",
+    },
+    "diarizer": {
+        "channels": "convemo.diarize.channels:ChannelDiarizer",
+        "embedded": "convemo.diarize.embedded:EmbeddedDiarizer",
+        "pyannote": "convemo.diarize.pyannote:PyannoteDiarizer",
+    },
+    "text": {"default": "convemo.text.channel:TextChannel"},
+    "acoustic": {"default": "convemo.acoustic.channel:AcousticChannel"},
+    "reader": {
+        "vtt": "convemo.readers.vtt:read",
+        "srt": "convemo.readers.srt:read",
+        "whisper": "convemo.readers.whisper:read",
+        "convemo": "convemo.readers.convemo_json:read",
+        "chat": "convemo.readers.chat:read",
+        "assemblyai": "convemo.readers.assemblyai:read",
+        "whatsapp": "convemo.readers.whatsapp:read",
+        "table": "convemo.readers.table:read",
+        "plain": "convemo.readers.plain:read",
+    },
+    "export": {
+        ".json": "convemo.export.json:write",
+        ".jsonl": "convemo.export.jsonl:write",
+        ".csv": "convemo.export.csv:write",
+        ".vtt": "convemo.export.subtitles:write_vtt",
+        ".srt": "convemo.export.subtitles:write_srt",
+        ".rttm": "convemo.export.rttm:write",
+        ".TextGrid": "convemo.export.textgrid:write",
+    },
+    "load": {".json": "convemo.export.json:load"},
+    "view": {
+        "text": "convemo.export.view:as_text",
+        "html": "convemo.export.view:as_html",
+        "frame": "convemo.export.frame:to_frame",
+    },
+    "data": {
+        "emorynlp": "convemo.data.emorynlp:load",
+        "goemotions": "convemo.data.goemotions:load",
+        "xed": "convemo.data.xed:load",
+        "emobank": "convemo.data.emobank:load",
+        "ravdess": "convemo.data.ravdess:load",
+        "nemo": "convemo.data.nemo:load",
+        "jsonl": "convemo.data.jsonl:load",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a part can be used here and, if not, why and the one command that mends it."""
+
+    usable: bool
+    why: str = ""
+    mend: str = ""
+
+
+def names(kind: str) -> Iterator[str]:
+    """Every registered name of a kind, built-in ones first."""
+    yield from BUILT_IN[kind]
+    yield from (point.name for point in _entry_points(kind) if point.name not in BUILT_IN[kind])
+
+
+def find(kind: str, name: str) -> Any:
+    """The part registered under this name: a class for engines, a function for readers and writers.
+
+    Raises:
+        UnknownEngine: nobody registered it.
+        EngineFailed: it is registered, but importing it fails.
+
+    >>> find("reader", "vtt").__name__
+    'read'
+    """
+    target = BUILT_IN[kind].get(name)
+    try:
+        if target is not None:
+            module, attribute = target.split(":")
+            return getattr(import_module(module), attribute)
+        for point in _entry_points(kind):
+            if point.name == name:
+                return point.load()
+    except Exception as error:  # a third party's module can break in any way when it is imported
+        found = f"{type(error).__name__}: {error}"
+        raise EngineFailed(f"the {kind} {name!r} to import", found, "Install it again, or remove it.") from error
+    hint = f"A package adds its own by the entry-point group convemo.{kind}."
+    raise UnknownEngine(f"a known {kind}: {', '.join(names(kind))}", repr(name), hint)
+
+
+def build(kind: str, spec: str, **settings: Any) -> Any:
+    """The engine that a spec such as ``"faster-whisper:small"`` names, made with these settings.
+
+    Raises:
+        UnknownEngine, EngineFailed: as `find`.
+        ConfigError: the engine takes no argument after the colon, or no such settings.
+        EngineUnavailable: the engine is not installed or lacks its weights.
+    """
+    name, _, argument = spec.partition(":")
+    engine, arguments = find(kind, name), (argument,) if argument else ()
+    try:
+        signature(engine).bind(*arguments, **settings)
+    except TypeError as error:
+        raise ConfigError(f"what the {kind} {name!r} takes", f"{spec!r}: {error}", "Most engines take nothing after the colon.") from error
+    return engine(*arguments, **settings)
+
+
+@cache
+def _entry_points(kind: str) -> tuple[EntryPoint, ...]:
+    """Looking through every installed package takes milliseconds, so it is done once."""
+    return tuple(entry_points(group=f"convemo.{kind}"))
