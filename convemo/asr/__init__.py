@@ -1,0 +1,1 @@
+"""Speech to words: one file an engine, all behind `convemo.asr.base.Transcriber`."""
