@@ -1,0 +1,71 @@
+"""EmoryNLP: four seasons of *Friends*, 12,606 utterances in scenes, seven emotions (9,489 of them with times, in the csv files
+that most later work shares).
+
+S. Zahiri and J. Choi, "Emotion Detection on TV Show Transcripts with Sequence-based Convolutional Neural Networks", 2018,
+https://arxiv.org/abs/1708.04299. Apache-2.0, https://github.com/emorynlp/emotion-detection.
+
+MELD is cut from the same show, so a model trained on this may have met lines of MELD's test part.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+from pathlib import Path
+
+from convemo.data import SPLITS, check_split, read_lines
+from convemo.data.mappings import EMORYNLP
+from convemo.errors import DataError
+from convemo.types import Dialogue, Speaker, Utterance
+
+SOURCE = "https://github.com/emorynlp/emotion-detection (as three csv files with the columns below)"
+LICENCE = "Apache-2.0"
+COLUMNS = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID", "Season", "Episode", "Start_Time", "End_Time")
+
+
+def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
+    """One dialogue a scene, its utterances in order, powerful and peaceful ones unlabelled (`mappings.EMORYNLP`).
+
+    Times count from the beginning of the episode. Where several speak at once they are one speaker, named as all of them.
+
+    Args:
+        root: the folder that holds ``emorynlp_train_final.csv`` and its fellows.
+        split: ``"train"``, ``"dev"``, ``"test"``; ``None`` for all.
+
+    Raises:
+        DataError: a file is missing or not in this layout.
+        ValueError: no such split.
+    """
+    check_split(split)
+    parts = SPLITS if split is None else (split,)
+    return tuple(dialogue for part in parts for dialogue in _read(Path(root) / f"emorynlp_{part}_final.csv", part))
+
+
+def _read(path: Path, part: str) -> list[Dialogue]:
+    rows = csv.DictReader([line + "\n" for line in read_lines(path, SOURCE)])
+    if missing := set(COLUMNS) - set(rows.fieldnames or ()):
+        raise DataError(path, f"the columns {', '.join(COLUMNS)}", f"no {', '.join(sorted(missing))}", line=1)
+    scenes: dict[str, list[tuple[int, Utterance]]] = {}
+    for row in rows:
+        try:
+            scene = f"emorynlp-{part}-s{int(row['Season']):02}e{int(row['Episode']):02}-{int(row['Scene_ID']):02}"
+            order = int(row["Utterance_ID"])
+            speaker = " & ".join(ast.literal_eval(row["Speaker"]))
+            start, end = (_seconds(row[column]) for column in ("Start_Time", "End_Time"))
+            label = EMORYNLP[row["Emotion"]]
+        except (KeyError, TypeError, ValueError, SyntaxError) as error:
+            raise DataError(path, "season, episode, scene, speakers, times and a known emotion", repr(error), line=rows.line_num) from error
+        utterance = Utterance(f"{scene}-{order:03}", speaker, row["Utterance"].strip(), start, end, label=label)
+        scenes.setdefault(scene, []).append((order, utterance))
+    return [_dialogue(scene, [u for _, u in sorted(numbered, key=lambda pair: pair[0])]) for scene, numbered in scenes.items()]
+
+
+def _dialogue(id: str, utterances: list[Utterance]) -> Dialogue:
+    speakers = dict.fromkeys(utterance.speaker for utterance in utterances)
+    return Dialogue(id, tuple(utterances), tuple(Speaker(name, name) for name in speakers), language="en")
+
+
+def _seconds(clock: str) -> float:
+    """``"00:01:02.500"`` in seconds."""
+    hours, minutes, seconds = clock.replace(",", ".").split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

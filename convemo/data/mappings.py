@@ -1,0 +1,183 @@
+"""How the labels of each data set become ours: one place, which says what is merged and what is dropped.
+
+Everything that trains or evaluates goes through these, so a number means the same thing wherever it is printed.
+An utterance whose label is dropped keeps its place in the dialogue (it is still history) and has ``label=None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from convemo.types import LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMapping:
+    """What becomes of every label of one data set or model.
+
+    >>> mapping = LabelMapping("toy", {"glad": "joy", "elated": "joy", "bored": None}, why="Nobody is bored here.")
+    >>> mapping["glad"], mapping["bored"]
+    ('joy', None)
+    >>> mapping.dropped, mapping.merged
+    (('bored',), {'joy': ('glad', 'elated')})
+    """
+
+    name: str
+    labels: Mapping[str, str | None]
+    """Their label → ours, or ``None`` where it is dropped."""
+    why: str = ""
+    """The reasons for what is not obvious."""
+
+    def __post_init__(self):
+        unknown = {ours for ours in self.labels.values() if ours is not None} - set(LABELS)
+        if unknown:
+            raise ValueError(f"mapping {self.name!r} leads to {sorted(unknown)}, which are not among {list(LABELS)}")
+        object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
+
+    def __getitem__(self, theirs: str) -> str | None:
+        """Our label for theirs; ``None`` if it is dropped.
+
+        Raises:
+            KeyError: the data set has no such label, as far as we know.
+        """
+        return self.labels[theirs]
+
+    def __contains__(self, theirs: object) -> bool:
+        return theirs in self.labels
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Their labels that we leave out."""
+        return tuple(theirs for theirs, ours in self.labels.items() if ours is None)
+
+    @property
+    def merged(self) -> dict[str, tuple[str, ...]]:
+        """Our labels that stand for several of theirs."""
+        sources: dict[str, tuple[str, ...]] = {}
+        for theirs, ours in self.labels.items():
+            if ours is not None:
+                sources[ours] = (*sources.get(ours, ()), theirs)
+        return {ours: theirs for ours, theirs in sources.items() if len(theirs) > 1}
+
+
+def _to(label: str | None, *theirs: str) -> dict[str, str | None]:
+    return dict.fromkeys(theirs, label)
+
+
+MELD = LabelMapping("meld", {label: label for label in LABELS})
+
+EMORYNLP = LabelMapping(
+    "emorynlp",
+    {
+        "Neutral": "neutral",
+        "Joyful": "joy",
+        "Sad": "sadness",
+        "Mad": "anger",
+        "Scared": "fear",
+        "Powerful": None,
+        "Peaceful": None,
+    },
+    why="Powerful and peaceful are branches of Willcox's feeling wheel with no counterpart among Ekman's: each holds neutral, "
+    "joyful and, in the case of powerful, angry and surprised utterances alike, so any merge would teach a wrong label.",
+)
+
+XED = LabelMapping(
+    "xed",
+    {
+        "1": "anger",
+        "2": None,
+        "3": "disgust",
+        "4": "fear",
+        "5": "joy",
+        "6": "sadness",
+        "7": "surprise",
+        "8": None,
+        "9": "neutral",
+    },
+    why="Plutchik's eight by number, 9 for neutral. Anticipation (2) and trust (8) are dropped: neither is among Ekman's.",
+)
+
+GOEMOTIONS = LabelMapping(
+    "goemotions",
+    {
+        **_to("joy", "admiration", "amusement", "excitement", "gratitude", "joy", "love", "optimism", "pride", "relief"),
+        **_to("anger", "anger", "annoyance", "disapproval"),
+        **_to("sadness", "disappointment", "embarrassment", "grief", "remorse", "sadness"),
+        **_to("fear", "fear", "nervousness"),
+        **_to("disgust", "disgust"),
+        **_to("surprise", "surprise"),
+        **_to("neutral", "neutral", "approval", "curiosity", "realization"),
+        **_to(None, "caring", "confusion", "desire"),
+    },
+    why="The authors' grouping to Ekman's six files every agreement ('yes, exactly') under joy and every question under surprise. In a "
+    "conversation a listener calls both neutral, so approval, curiosity and realization are neutral here; caring, confusion and desire "
+    "have no one reading and are dropped. The rest is as the authors group it (Demszky et al. 2020, arXiv:2005.00547).",
+)
+
+GOEMOTIONS_EKMAN = LabelMapping("goemotions-ekman", {label: label for label in LABELS}, why="The authors' own grouping, as published.")
+
+RAVDESS = LabelMapping(
+    "ravdess",
+    {
+        "neutral": "neutral",
+        "calm": "neutral",
+        "happy": "joy",
+        "sad": "sadness",
+        "angry": "anger",
+        "fearful": "fear",
+        "disgust": "disgust",
+        "surprised": "surprise",
+    },
+    why="Calm was recorded as a second baseline condition beside neutral (Livingstone and Russo 2018, "
+    "doi:10.1371/journal.pone.0196391), and nothing in conversation asks to tell the two apart.",
+)
+
+NEMO = LabelMapping(
+    "nemo",
+    {
+        "neutral": "neutral",
+        "happiness": "joy",
+        "sadness": "sadness",
+        "anger": "anger",
+        "fear": "fear",
+        "surprised": "surprise",
+    },
+)
+
+EMODB = LabelMapping(
+    "emodb",
+    {"N": "neutral", "F": "joy", "T": "sadness", "W": "anger", "A": "fear", "E": "disgust", "L": None},
+    why="By the letter in the file name (German: Freude, Trauer, Wut, Angst, Ekel). Boredom (L, Langeweile) has no counterpart.",
+)
+
+IEMOCAP = LabelMapping(
+    "iemocap",
+    {
+        "neu": "neutral",
+        "hap": "joy",
+        "exc": "joy",
+        "sad": "sadness",
+        "ang": "anger",
+        "fea": "fear",
+        "dis": "disgust",
+        "sur": "surprise",
+        "fru": None,
+        "oth": None,
+        "xxx": None,
+    },
+    why="Excited joins happy, as in every four-class protocol. Frustrated is dropped: its annotators split between anger, sadness and "
+    "neutral, so merging it into anger would blur the class that users ask about most. 'oth' and 'xxx' are no emotion and no agreement.",
+)
+
+EMOCONTEXT = LabelMapping(
+    "emocontext",
+    {"happy": "joy", "sad": "sadness", "angry": "anger", "others": None},
+    why="'Others' is everything else, neutral and the remaining emotions alike.",
+)
+
+MAPPINGS: Mapping[str, LabelMapping] = MappingProxyType(
+    {mapping.name: mapping for mapping in (MELD, EMORYNLP, XED, GOEMOTIONS, GOEMOTIONS_EKMAN, RAVDESS, NEMO, EMODB, IEMOCAP, EMOCONTEXT)}
+)
+"""Every mapping by the name of its data set."""

@@ -1,0 +1,38 @@
+"""How good predictions are: pure functions over numpy arrays, predictions first, references second.
+
+classification   right or wrong: accuracy, unweighted average recall, F1, confusion matrix
+calibration      whether a probability means what it says: NLL, Brier score, ECE
+risk             whether confidence knows when to be silent: AURC, accuracy at a coverage
+sets             prediction sets: how often they hold the truth, how large they are
+dimensions       valence, arousal, dominance: concordance correlation, absolute error
+bootstrap        how sure the figure itself is: intervals over dialogues or speakers
+"""
+
+from convemo.metrics.bootstrap import Difference, Interval, interval, paired_difference
+from convemo.metrics.calibration import brier, classwise_ece, expected_calibration_error, negative_log_likelihood
+from convemo.metrics.classification import accuracy, confusion_matrix, macro_f1, unweighted_average_recall, weighted_f1
+from convemo.metrics.dimensions import concordance_correlation, mean_absolute_error
+from convemo.metrics.risk import accuracy_at_coverage, aurc
+from convemo.metrics.sets import mean_set_size, set_coverage
+
+__all__ = [
+    "Difference",
+    "Interval",
+    "accuracy",
+    "accuracy_at_coverage",
+    "aurc",
+    "brier",
+    "classwise_ece",
+    "concordance_correlation",
+    "confusion_matrix",
+    "expected_calibration_error",
+    "interval",
+    "macro_f1",
+    "mean_absolute_error",
+    "mean_set_size",
+    "negative_log_likelihood",
+    "paired_difference",
+    "set_coverage",
+    "unweighted_average_recall",
+    "weighted_f1",
+]

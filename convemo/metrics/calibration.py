@@ -1,0 +1,123 @@
+"""Whether a probability means what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convemo.metrics.shapes import checked_probabilities
+
+SMALLEST_PROBABILITY = 1e-12
+"""A reference label given probability 0 costs 27.6 nats, not infinity, so one such row does not hide the others."""
+
+
+def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    r"""The mean of :math:`-\ln p(\text{reference})`, in nats.
+
+    A proper score: in expectation only the true probabilities minimise it (Gneiting & Raftery 2007, doi:10.1198/016214506000001437).
+
+    Args:
+        probabilities: ``(N, K)``, rows sum to 1.
+        labels: ``(N,)`` class indices in ``[0, K)``.
+
+    Returns:
+        NLL in ``[0, 27.6]``; the uniform guess gives ``ln K``.
+
+    Raises:
+        ValueError: shapes disagree, ``N`` is 0, or rows do not sum to 1.
+
+    >>> round(negative_log_likelihood(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1])), 4)
+    0.4904
+    """
+    probabilities, labels = checked_probabilities(probabilities, labels)
+    given = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.clip(given, SMALLEST_PROBABILITY, 1.0)).mean()) + 0.0
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    r"""The mean squared distance of the probabilities from the truth, over all classes.
+
+    .. math:: \frac{1}{N} \sum_n \sum_k (p_{nk} - [y_n = k])^2
+
+    Brier's original, many-class form (1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2): twice what is usual for two classes.
+
+    Args:
+        probabilities: ``(N, K)``, rows sum to 1.
+        labels: ``(N,)`` class indices in ``[0, K)``.
+
+    Returns:
+        Brier score in ``[0, 2]``; 0 is perfect.
+
+    Raises:
+        ValueError: shapes disagree, ``N`` is 0, or rows do not sum to 1.
+
+    >>> brier(np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([0, 1]))
+    0.25
+    """
+    probabilities, labels = checked_probabilities(probabilities, labels)
+    truth = np.eye(probabilities.shape[1])[labels]  # (N, K)
+    return float(((probabilities - truth) ** 2).sum(axis=1).mean())
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    r"""How far confidence is from accuracy, on average.
+
+    .. math:: \mathrm{ECE} = \sum_b \frac{n_b}{N}\,\lvert \mathrm{acc}_b - \mathrm{conf}_b \rvert
+
+    Bins hold equally many samples, so that the few unsure ones count (Nixon et al. 2019, arXiv:1904.01685).
+
+    Args:
+        probabilities: ``(N, K)``, rows sum to 1.
+        labels: ``(N,)`` class indices in ``[0, K)``.
+        bins: number of bins, at least 1.
+
+    Returns:
+        ECE in ``[0, 1]``; 0 is perfect.
+
+    Raises:
+        ValueError: shapes disagree, ``N`` is 0, rows do not sum to 1, or `bins` is below 1.
+
+    >>> expected_calibration_error(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1]))
+    0.0
+    >>> expected_calibration_error(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1]), bins=1)
+    0.4
+    """
+    probabilities, labels = checked_probabilities(probabilities, labels)
+    return _binned_gap(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, bins)
+
+
+def classwise_ece(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    r"""The calibration error of each class's own probability, averaged over the classes.
+
+    .. math:: \frac{1}{K} \sum_k \sum_b \frac{n_{bk}}{N}\,\lvert \mathrm{freq}_{bk} - \mathrm{conf}_{bk} \rvert
+
+    Sees what the top label's ECE cannot: a rare class that is always given too little (Kull et al. 2019, arXiv:1910.12656).
+    Bins hold equally many samples, as in `expected_calibration_error`.
+
+    Args:
+        probabilities: ``(N, K)``, rows sum to 1.
+        labels: ``(N,)`` class indices in ``[0, K)``.
+        bins: number of bins, at least 1.
+
+    Returns:
+        Classwise ECE in ``[0, 1]``; 0 is perfect. Many easy, rare classes make it small: compare it only at equal `K`.
+
+    Raises:
+        ValueError: shapes disagree, ``N`` is 0, rows do not sum to 1, or `bins` is below 1.
+
+    >>> classwise_ece(np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([0, 1]), bins=1)
+    0.0
+    """
+    probabilities, labels = checked_probabilities(probabilities, labels)
+    return float(np.mean([_binned_gap(column, labels == k, bins) for k, column in enumerate(probabilities.T)]))
+
+
+def _binned_gap(confidence: np.ndarray, happened: np.ndarray, bins: int) -> float:
+    """Mean of ``|how often it happened - how sure we were|`` over bins of equally many samples."""
+    if bins < 1:
+        raise ValueError(f"expected at least 1 bin, found {bins}")
+    # Samples that are equally sure carry their mean outcome, so that it does not matter which of them falls into which bin.
+    _, tied = np.unique(confidence, return_inverse=True)
+    outcome = (np.bincount(tied, weights=happened) / np.bincount(tied))[tied]
+    order = np.argsort(confidence, kind="stable")
+    gaps = [abs(outcome[part].sum() - confidence[part].sum()) for part in np.array_split(order, bins)]
+    return float(sum(gaps) / len(order))
