@@ -1,0 +1,169 @@
+"""Many channels' opinions as one: a log-linear pool whose weights depend on which channels have spoken.
+
+.. math:: \\ln p(k) = \\beta_P(k) + \\sum_{c \\in P} w_{P,c} \\ln p_c(k) + \\mathrm{const}
+
+with one set of weights for each pattern ``P`` of available channels, so that a missing channel leaves the others calibrated
+(Genest & Zidek 1986, doi:10.1214/ss/1177013825; the weights need not sum to 1). The bias, where there is one, says how often each label
+occurs: a channel trained on acted clips does not know that people are mostly neutral, and needs to be told when it is alone; beside a
+channel that knows, it must not be told twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from convemo.fusion.loglinear import fit_weights
+
+PRIOR_WEIGHT = 0.3
+"""What a channel that nobody has fitted counts beside others: enough to decide a close call, too little to overrule a sure channel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolWeights:
+    """How one pattern of channels is pooled."""
+
+    weights: Mapping[str, float]
+    """Channel → how much it counts, not below 0."""
+    bias: np.ndarray | None = None
+    """``(K,)`` what is added for each label, or nothing."""
+
+    def towards(self, anchor: PoolWeights, trust: float) -> PoolWeights:
+        """The pool whose logits lie between the anchor's (trust 0) and these (trust 1)."""
+        weights = {n: trust * w + (1 - trust) * anchor.weights.get(n, 0.0) for n, w in self.weights.items()}
+        if self.bias is None and anchor.bias is None:
+            return PoolWeights(weights)
+        ours, theirs = (0.0 if bias is None else bias for bias in (self.bias, anchor.bias))
+        return PoolWeights(weights, np.asarray(trust * ours + (1 - trust) * theirs))
+
+    def logits(self, log_probs: np.ndarray) -> np.ndarray:
+        """``(N, K)`` from this pattern's ``(C, N, K)`` calibrated log-probabilities, in the order of `weights`."""
+        pooled = np.einsum("c,cnk->nk", np.array(list(self.weights.values())), log_probs)
+        return pooled if self.bias is None else pooled + self.bias
+
+
+Fitted = Mapping[frozenset[str], PoolWeights]
+"""The pool of each pattern that somebody has fitted."""
+
+
+def pattern_name(channels: Iterable[str]) -> str:
+    """How a pattern is written in the stored parameters.
+
+    >>> pattern_name(["text", "acoustic"])
+    'text+acoustic'
+    """
+    return "+".join(channels)
+
+
+def patterns(channels: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every non-empty choice of channels, in their order, the small ones first.
+
+    >>> patterns(["text", "acoustic"])
+    [('text',), ('acoustic',), ('text', 'acoustic')]
+    """
+    return [choice for size in range(1, len(channels) + 1) for choice in combinations(channels, size)]
+
+
+def weights_for(available: Iterable[str], fitted: Fitted) -> tuple[PoolWeights, bool]:
+    """How to pool these channels, and whether somebody has fitted exactly this pattern.
+
+    Where nobody has, the largest fitted part of the pattern keeps its weights and every other channel joins with `PRIOR_WEIGHT`;
+    if no part is fitted, the channels count equally and their weights sum to 1.
+
+    >>> fitted = {frozenset(["text"]): PoolWeights({"text": 0.9})}
+    >>> [weights_for(names, fitted)[0].weights for names in (["text"], ["text", "llm"], ["llm"])]
+    [{'text': 0.9}, {'text': 0.9, 'llm': 0.3}, {'llm': 1.0}]
+    """
+    available = list(available)
+    if frozenset(available) in fitted:
+        return fitted[frozenset(available)], True
+    for part in reversed(patterns(available)):
+        if frozenset(part) in fitted:
+            known = fitted[frozenset(part)]
+            return PoolWeights({name: known.weights.get(name, PRIOR_WEIGHT) for name in available}, known.bias), False
+    return PoolWeights(dict.fromkeys(available, 1.0 / len(available))), False
+
+
+def pool_terms(names: Sequence[str], log_probs: np.ndarray, available: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
+    """What every channel, and the bias, adds to the logits of every utterance.
+
+    Args:
+        names: the ``C`` channels.
+        log_probs: ``(C, N, K)`` calibrated log-probabilities.
+        available: ``(C, N)`` booleans: who has scored what.
+        fitted: the pool of each fitted pattern.
+
+    Returns:
+        ``(C + 1, N, K)``, the bias last, 0 where there is nothing to add; ``(N,)`` booleans: whether the row's pattern is a fitted one.
+    """
+    terms = np.zeros((log_probs.shape[0] + 1, *log_probs.shape[1:]))
+    known = np.zeros(available.shape[1], dtype=bool)
+    for chosen, here in rows_by_pattern(names, available):
+        pool, known[here] = weights_for(chosen, fitted)
+        for c, name in enumerate(names):
+            if name in pool.weights:
+                terms[c, here] = pool.weights[name] * log_probs[c, here]
+        if pool.bias is not None:
+            terms[-1, here] = pool.bias
+    return terms, known
+
+
+def rows_by_pattern(names: Sequence[str], available: np.ndarray) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+    """Each pattern that occurs, with ``(N,)`` booleans saying in which rows; rows without any channel are in none.
+
+    >>> [(names, rows.tolist()) for names, rows in rows_by_pattern(["text", "acoustic"], np.array([[1, 1, 0], [0, 1, 0]], bool))]
+    [(('text',), [True, False, False]), (('text', 'acoustic'), [False, True, False])]
+    """
+    if not available.size:
+        return
+    columns, pattern_of_row = np.unique(available, axis=1, return_inverse=True)
+    for index, column in enumerate(columns.T):
+        if column.any():
+            yield tuple(name for name, there in zip(names, column) if there), pattern_of_row.ravel() == index
+
+
+def fit_pattern(
+    log_probs: np.ndarray,
+    labels: np.ndarray,
+    *,
+    names: Sequence[str],
+    prior: np.ndarray,
+    strength: float,
+    bias: bool = False,
+    sample_weights: np.ndarray | None = None,
+) -> PoolWeights:
+    """The pool of one pattern of channels by negative log-likelihood.
+
+    Args:
+        log_probs: ``(C, N, K)`` calibrated, of rows where all these channels have scored.
+        labels: ``(N,)`` class indices; classes that never occur take no part, as in `calibration.Temperature`. Their bias is the least of
+            the others: what a data set had no name for is assumed to be as rare as the rarest that it had.
+        names: the ``C`` channels.
+        prior: ``(C,)`` weights to be shrunk to.
+        strength: how many utterances' worth of evidence holds the weights at their prior, and the bias at 0.
+        bias: whether to fit one.
+        sample_weights: ``(N,)`` how much each row counts.
+    """
+    occurring, targets = np.unique(labels, return_inverse=True)
+    terms = log_probs[:, :, occurring]  # (C, N, S)
+    if bias:
+        shape = (len(occurring), *terms.shape[1:])
+        terms = np.concatenate([terms, np.broadcast_to(np.eye(len(occurring))[:, None, :], shape)])  # (C + S, N, S)
+    extra = len(terms) - len(names)
+    theta = fit_weights(
+        terms,
+        targets,
+        prior=np.r_[prior, np.zeros(extra)],
+        strength=strength,
+        lower=np.r_[np.zeros(len(names)), np.full(extra, -np.inf)],
+        sample_weights=sample_weights,
+    )
+    weights = dict(zip(names, theta[: len(names)].tolist()))
+    if not bias:
+        return PoolWeights(weights)
+    by_label = np.full(log_probs.shape[2], theta[len(names) :].min())
+    by_label[occurring] = theta[len(names) :]
+    return PoolWeights(weights, by_label)

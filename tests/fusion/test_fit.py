@@ -1,0 +1,171 @@
+"""Fitting: known truths are found, and every promise holds on dialogues that were not fitted on."""
+
+import numpy as np
+import pytest
+
+from convemo.errors import ConfigError
+from convemo.fusion.fit import FitSettings, fit
+from convemo.metrics import accuracy, expected_calibration_error, negative_log_likelihood, set_coverage
+from convemo.types import LABELS, ChannelResult
+
+CHANNELS = {"text": {"clarity": 1.2, "boast": 2.5}, "acoustic": {"clarity": 0.8, "boast": 0.5}}
+QUICK = FitSettings(folds=2)
+FIT, NEW = {"seed": 1, "sticky": 0.6}, {"seed": 2, "sticky": 0.6}
+
+
+@pytest.fixture(scope="module")
+def fitted(corpus):
+    return fit(*corpus(60, **FIT, channels=CHANNELS), fitted_on="made-up conversations")
+
+
+@pytest.fixture(scope="module")
+def new(corpus):
+    return corpus(60, **NEW, channels=CHANNELS)
+
+
+def only(results, *names):
+    return [{name: channels[name] for name in names} for channels in results]
+
+
+def fuse_all(fusion, dialogues, results):
+    return [fusion.fuse(d, r) for d, r in zip(dialogues, results)]
+
+
+def nll(judged, dialogues, results):
+    return negative_log_likelihood(*judged(dialogues, results))
+
+
+def test_known_temperatures_are_found(fitted):
+    assert fitted.parameters.channels["text"].temperature == pytest.approx(2.5, rel=0.12)
+    assert fitted.parameters.channels["acoustic"].temperature == pytest.approx(0.5, rel=0.2)
+    assert fitted.parameters.channels["text"].model == "text-model"
+
+
+def test_independent_channels_both_count_in_full(fitted):
+    assert fitted.parameters.patterns["text+acoustic"].weights == pytest.approx({"text": 1.0, "acoustic": 1.0}, abs=0.2)
+    assert fitted.parameters.patterns["text"].weights == {"text": 1.0}
+
+
+def test_fused_beats_each_channel_on_new_dialogues(fitted, new, judged):
+    dialogues, results = new
+    fused = nll(judged, dialogues, [f.result for f in fuse_all(fitted, *new)])
+    alone = [nll(judged, dialogues, [f.result for f in fuse_all(fitted, dialogues, only(results, name))]) for name in CHANNELS]
+    raw = [nll(judged, dialogues, [channels[name] for channels in results]) for name in CHANNELS]
+    assert fused < min(alone) - 0.05 < min(raw) - 0.05
+
+
+@pytest.mark.parametrize("names", [("text",), ("acoustic",), ("text", "acoustic")])
+def test_whichever_channel_is_missing_the_rest_means_what_it_says(fitted, new, judged, names):
+    dialogues, results = new
+    fused = fuse_all(fitted, dialogues, only(results, *names))
+    assert expected_calibration_error(*judged(dialogues, [f.result for f in fused])) < 0.06
+    assert all(f.result.calibrated for f in fused)
+
+
+def test_history_helps_where_labels_stick_and_does_no_harm_where_they_do_not(corpus, judged):
+    for sticky, least in ((0.7, 0.04), (0.0, -0.02)):
+        fitted = fit(*corpus(60, seed=3, sticky=sticky, channels={"text": {"clarity": 0.8}}), settings=QUICK)
+        dialogues, results = corpus(60, seed=4, sticky=sticky, channels={"text": {"clarity": 0.8}})
+        gain = nll(judged, dialogues, [r["text"] for r in results]) - nll(
+            judged, dialogues, [f.result for f in fuse_all(fitted, dialogues, results)]
+        )
+        assert gain > least
+
+
+def test_own_history_counts_where_only_ones_own_label_sticks(fitted):
+    history = fitted.parameters.history
+    assert history.own > 0.3 > history.other
+
+
+def test_smoothing_knows_more_and_stays_calibrated(fitted, new, judged):
+    dialogues, results = new
+    causal = judged(dialogues, [fitted.fuse(d, r).result for d, r in zip(dialogues, results)])
+    smooth = judged(dialogues, [fitted.fuse(d, r, smooth=True).result for d, r in zip(dialogues, results)])
+    assert negative_log_likelihood(*smooth) < negative_log_likelihood(*causal)
+    assert expected_calibration_error(*smooth) < 0.06
+
+
+@pytest.mark.parametrize("names", [("text",), ("text", "acoustic")])
+def test_sets_and_silence_keep_their_promise_on_new_dialogues(fitted, new, names):
+    dialogues, results = new
+    labels, sets, answered_right = [], [], []
+    for dialogue, fused in zip(dialogues, fuse_all(fitted, dialogues, only(results, *names))):
+        for i, utterance in enumerate(dialogue):
+            labels.append(fitted.labels.index(utterance.label))
+            sets.append([label in fused.prediction_sets[i] for label in fitted.labels])
+            if not fused.abstained[i]:
+                answered_right.append(fused.prediction_sets[i][0] == utterance.label)
+    assert set_coverage(np.array(sets), np.array(labels)) == pytest.approx(0.9, abs=0.04)
+    assert np.mean(answered_right) > 0.68
+
+
+def test_held_out_figures_are_those_of_new_dialogues(fitted, new, judged):
+    p, y = judged(new[0], [f.result for f in fuse_all(fitted, *new)])
+    told = fitted.parameters.held_out["text+acoustic"]
+    assert told["utterances"] == 1200
+    assert told["nll"] == pytest.approx(negative_log_likelihood(p, y), abs=0.06)
+    assert told["accuracy"] == pytest.approx(accuracy(p.argmax(axis=1), y), abs=0.04)
+
+
+def test_trust_holds_everything_back_towards_the_text(corpus):
+    data = corpus(25, **FIT, channels=CHANNELS)
+    full, half, none = (fit(*data, settings=FitSettings(trust=t, folds=2)).parameters for t in (1.0, 0.5, 0.0))
+    for name in CHANNELS:
+        values = [p.patterns["text+acoustic"].weights[name] for p in (full, none)]
+        assert half.patterns["text+acoustic"].weights[name] == pytest.approx(np.mean(values), abs=1e-4)
+    assert none.patterns["text+acoustic"].weights == {"text": 1.0, "acoustic": 0.0}
+    assert half.history.own == pytest.approx(full.history.own / 2, abs=1e-4)
+    assert (none.history.own, none.history.other, none.history.sharpness) == (0.0, 0.0, 1.0)
+    assert half.patterns["acoustic"] == full.patterns["acoustic"]
+
+
+def test_a_bias_is_kept_only_where_it_helps(corpus):
+    dialogues, results = corpus(60, seed=5, channels={"text": {"clarity": 1.0}})
+    assert fit(dialogues, results, settings=QUICK).parameters.patterns["text"].bias is None
+    tilt = np.array([2.0, 0.0, 0.0, -1.0])
+    tilted = [{"text": ChannelResult("text", r["text"].labels, r["text"].log_probs + tilt, r["text"].reasons)} for r in results]
+    bias = fit(dialogues, tilted, settings=QUICK).parameters.patterns["text"].bias
+    assert np.array(list(bias.values())) == pytest.approx(tilt.mean() - tilt, abs=0.4)
+
+
+def test_compositions_of_one_dialogue_count_as_one_dialogue(corpus):
+    dialogues, results = corpus(25, **FIT, channels=CHANNELS)
+    once, often = (fit(dialogues * n, results * n, settings=QUICK).parameters for n in (1, 3))
+    assert often.channels["text"].temperature == pytest.approx(once.channels["text"].temperature, abs=1e-3)
+    assert often.patterns["text+acoustic"].weights == pytest.approx(once.patterns["text+acoustic"].weights, abs=1e-3)
+    assert often.sets == once.sets
+    assert often.held_out["text"]["utterances"] == once.held_out["text"]["utterances"]
+
+
+def test_utterances_without_reference_or_score_are_history_only(corpus):
+    dialogues, results = corpus(
+        40, seed=6, sticky=0.5, labelled=0.7, channels={"text": {"clarity": 1.2}, "acoustic": {"clarity": 0.8, "missing": 0.4}}
+    )
+    parameters = fit(dialogues, results, settings=QUICK).parameters
+    assert parameters.held_out["text"]["utterances"] == sum(u.label is not None for d in dialogues for u in d)
+    assert parameters.held_out["text+acoustic"]["utterances"] < 0.7 * parameters.held_out["text"]["utterances"]
+
+
+def test_barely_enough_utterances_give_a_fusion_that_claims_little(corpus):
+    parameters = fit(*corpus(4, length=8, channels=CHANNELS), settings=QUICK).parameters
+    assert parameters.channels["text"].temperature == pytest.approx(1.5, abs=0.8)
+    assert parameters.sets.thresholds["text"]["joy"] < 0.2
+
+
+def test_the_same_data_give_the_same_fusion(corpus):
+    data = corpus(20, **FIT, channels=CHANNELS)
+    assert fit(*data, settings=QUICK).parameters == fit(*data, settings=QUICK).parameters
+
+
+def test_what_cannot_be_fitted_is_refused_in_words(corpus):
+    with pytest.raises(ConfigError, match=r"at least 30 utterances.*found 20"):
+        fit(*corpus(1, channels=CHANNELS))
+    with pytest.raises(ConfigError, match="at least two dialogues"):
+        fit(*corpus(1, length=60, channels=CHANNELS))
+    dialogues, results = corpus(5, channels=CHANNELS)
+    seven = ChannelResult("text", LABELS, np.zeros((20, 7)), (None,) * 20)
+    calibrated = ChannelResult("text", results[0]["text"].labels, results[0]["text"].log_probs, (None,) * 20, calibrated=True)
+    with pytest.raises(ConfigError, match="as the channel gives them"):
+        fit(dialogues, [{"text": calibrated}, *results[1:]])
+    with pytest.raises(ConfigError, match="same labels"):
+        fit(dialogues, [*results[:-1], {"text": seven}])
