@@ -1,0 +1,63 @@
+"""The analysis as a table: one row an utterance, the same columns in CSV and in a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from convemo.results import Analysis, AnalyzedUtterance
+
+COLUMNS = (
+    "dialogue", "utterance", "speaker", "name", "role", "start_s", "end_s", "text",
+    "label", "confidence", "negative", "prediction_set", "abstained", "valence", "arousal", "dominance", "why",
+)  # fmt: skip
+"""The columns that are always there, in this order. Ones for each label, each channel and the evidence follow; see `columns`."""
+
+EVIDENCE = ("speech_s", "snr_db", "overlap", "clipping", "asr_confidence", "speaker_confidence")
+
+
+def columns(analysis: Analysis) -> list[str]:
+    """All columns: `COLUMNS`, ``p_LABEL`` for each label, `EVIDENCE`, ``CHANNEL_label`` and ``CHANNEL_confidence`` for each channel."""
+    labels = [f"p_{label}" for label in analysis.primary.labels]
+    channels = [f"{name}_{what}" for name in analysis.channels for what in ("label", "confidence")]
+    return [*COLUMNS, *labels, *EVIDENCE, *channels]
+
+
+def rows(analysis: Analysis) -> Iterator[dict[str, Any]]:
+    """One dictionary an utterance, with the keys of `columns`; ``None`` where there is nothing."""
+    for utterance in analysis:
+        yield _row(analysis, utterance)
+
+
+def _row(analysis: Analysis, u: AnalyzedUtterance) -> dict[str, Any]:
+    row = {
+        "dialogue": analysis.dialogue.id,
+        "utterance": u.id,
+        "speaker": u.speaker,
+        "name": u.name,
+        "role": u.role,
+        "start_s": _rounded(u.start, 3),
+        "end_s": _rounded(u.end, 3),
+        "text": u.text,
+        "label": u.label,
+        "confidence": _rounded(u.confidence),
+        "negative": _rounded(u.negative),
+        "prediction_set": None if u.prediction_set is None else " ".join(u.prediction_set),
+        "abstained": u.abstained,
+        "valence": u.valence,
+        "arousal": u.arousal,
+        "dominance": u.dominance,
+        "why": u.why,
+    }
+    probabilities = u.probabilities or {}
+    row |= {f"p_{label}": _rounded(probabilities.get(label)) for label in analysis.primary.labels}
+    row |= {name: _rounded(getattr(u.evidence, name)) for name in EVIDENCE}
+    for name, own in u.channels.items():
+        label = max(own, key=own.get) if own else None
+        row[f"{name}_label"] = label
+        row[f"{name}_confidence"] = _rounded(own[label]) if own else None
+    return row
+
+
+def _rounded(value: float | None, places: int = 4) -> float | None:
+    return None if value is None else round(value, places)
