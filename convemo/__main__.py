@@ -1,0 +1,5 @@
+"""``python -m convemo``."""
+
+from convemo.cli import main
+
+main()

@@ -1,0 +1,136 @@
+"""The command line: ``convemo analyze``, ``models``, ``doctor``, ``train``. Imports only what draws the help; the rest when it is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="convemo",
+    help="Who said what in a conversation, which emotion was expressed, how sure, and why. Nothing leaves this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+models_app = typer.Typer(help="The weights that come with convemo, and their licences.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(models_app, name="models")
+
+
+class Trainable(StrEnum):
+    text = "text"
+    acoustic = "acoustic"
+    fusion = "fusion"
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        from convemo import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def analyze(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Recordings or transcripts, in any mixture.")],
+    transcript: Annotated[str | None, typer.Option(metavar="T", help="The transcript of the one recording given.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write results; without it they are only shown.")] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(help="What to write to --out: json (if not given), jsonl, csv, vtt, srt, rttm, TextGrid; several with commas."),
+    ] = None,
+    asr: Annotated[str | None, typer.Option(help="auto, none, faster-whisper:small, openai-whisper:base, pocketsphinx.")] = None,
+    diarizer: Annotated[str | None, typer.Option(help="auto, none, channels, embedded, pyannote.")] = None,
+    channels: Annotated[str | None, typer.Option(help="Which opinions: text,acoustic,fused.")] = None,
+    policy: Annotated[str | None, typer.Option(help="text-only; exclude:agent,NAME.")] = None,
+    role: Annotated[list[str] | None, typer.Option(metavar="WHO=ROLE", help="channel:0=agent, Ana=customer; repeatable.")] = None,
+    speakers: Annotated[int | None, typer.Option(help="How many people speak, if you know.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="What is spoken, e.g. en; else what is transcribed is detected, and a transcript taken for English.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="all, or permissive: only weights that allow commercial use.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="TOML", help="Settings from a file; options win over it.")] = None,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Let later utterances inform earlier ones.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a conversation, a line each, and nothing else.")] = False,
+) -> None:
+    """Analyse recordings and transcripts."""
+    from convemo.commands import analyze as command
+
+    settings = {
+        "asr": asr,
+        "diarizer": diarizer,
+        "channels": channels,
+        "policy": policy,
+        "num_speakers": speakers,
+        "language": language,
+        "weights": weights,
+        "smooth": smooth or None,
+        "offline": offline or None,
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    raise typer.Exit(command.run(files, transcript, out, format, role or [], config, given, json))
+
+
+@models_app.command("list")
+def models_list(json: Annotated[bool, typer.Option("--json", help="One JSON object a model.")] = False) -> None:
+    """What is shipped, for which channel, under which licence."""
+    from convemo.commands import models
+
+    models.show(json)
+
+
+@models_app.command("path")
+def models_path(name: Annotated[str, typer.Argument(help="A name that `convemo models list` shows.")]) -> None:
+    """The folder of one model: its card, manifest and files."""
+    from convemo.commands import models
+
+    models.path(name)
+
+
+@app.command()
+def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON object a finding.")] = False) -> None:
+    """Which engines and weights are usable here, why the others are not, and the one command that mends each."""
+    from convemo.commands import doctor as command
+
+    command.show(json)
+
+
+@app.command()
+def train(
+    what: Annotated[Trainable, typer.Argument(help="What to train.")],
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG.toml]", help="Its settings; by default those of what we ship.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of data sets; else $CONVEMO_DATA.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the model goes; runs/WHAT by default.")] = None,
+) -> None:
+    """Train a channel or the fusion, as the shipped weights were. Needs convemo[train]."""
+    from convemo.commands import train as command
+
+    command.run(what.value, config, data or Path(os.environ.get("CONVEMO_DATA", "data")), out or Path("runs") / what.value)
+
+
+def main() -> None:
+    """Runs the command line; every error that convemo raises on purpose becomes one line and exit status 1."""
+    try:
+        app()
+    except BrokenPipeError:  # `convemo … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        from convemo.errors import ConvemoError
+
+        if not isinstance(error, ConvemoError):
+            raise
+        print(f"convemo: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""The whole story, top to bottom: what was given → who said what → what was expressed → how sure, and why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from convemo import __version__, registry
+from convemo.asr.base import Transcriber
+from convemo.asr.select import choose
+from convemo.audio import Audio
+from convemo.audio.evidence import measure
+from convemo.audio.vad import speech
+from convemo.config import AnalyzerConfig
+from convemo.dialogue.align import align
+from convemo.dialogue.channel import Channel
+from convemo.dialogue.channels import channel_of_speakers, interleave
+from convemo.dialogue.roles import assign_roles
+from convemo.diarize.channels import ChannelDiarizer
+from convemo.fusion import Fusion
+from convemo.results import Analysis
+from convemo.source import Opened, Source, opened
+from convemo.types import ChannelResult, Dialogue, Diarization, LabelSet, Transcript
+
+Progress = Callable[[str, float, float | None], None]
+"""Called as ``progress(stage, completed, total)``: ``decode``, ``transcribe``, ``diarize`` in seconds of sound, channels by utterance."""
+
+_AT_ONCE = 200
+"""Utterances that a channel scores between two reports of progress."""
+
+
+class Analyzer:
+    """Listens to conversations. Engines are loaded at their first use and kept, so one analyzer serves many files.
+
+    Args:
+        config: the settings, or the path of a TOML file with them; by default those of `AnalyzerConfig`.
+        progress: told how far each stage is.
+        announce: told, in one sentence, before anything is fetched; by default it goes to standard error.
+        settings: single settings of `AnalyzerConfig`, which win over `config`.
+
+    Raises:
+        ConfigError: a setting is unknown or makes no sense.
+
+    >>> from convemo import TranscriptSegment
+    >>> chat = Transcript((TranscriptSegment("That is wonderful, thank you so much!", speaker="Ana"),))
+    >>> [utterance.label for utterance in Analyzer().analyze(chat)]
+    ['joy']
+    """
+
+    def __init__(
+        self,
+        config: AnalyzerConfig | str | os.PathLike | None = None,
+        *,
+        progress: Progress | None = None,
+        announce: Callable[[str], None] | None = None,
+        **settings: Any,
+    ):
+        self.config = AnalyzerConfig.make(config, **settings)
+        self._progress, self._announce = progress or (lambda stage, completed, total: None), announce
+
+    def analyze(
+        self,
+        source: Source,
+        transcript: str | os.PathLike | Transcript | None = None,
+        *,
+        rate_hz: int | None = None,
+        id: str | None = None,
+        conversation: str | None = None,
+    ) -> Analysis:
+        """An account of one conversation.
+
+        Args:
+            source: a recording or a transcript file; samples ``(n,)`` or ``(n, channels)`` with `rate_hz`; a `Transcript` or a `Dialogue`.
+            transcript: the recording's transcript, if there is one; then nothing is transcribed.
+            rate_hz: sampling rate of an array.
+            id: what to call the conversation; else its own id, as the dialogue or transcript has it, else the file's name.
+            conversation: which one, where a transcript file holds several.
+
+        Raises:
+            AudioError, TranscriptError: a file cannot be read; nothing else is wrong.
+            ConfigError: what was given does not go together.
+            EngineUnavailable: an engine was asked for that is not installed, or whose weights are not here.
+        """
+        with opened(source, transcript, rate_hz, conversation, self.config.limits, self._stage("decode")) as given:
+            dialogue, heard, notes = self._listen(given, id)
+            channels, silent = self._judge(dialogue, given.audio)
+            return self._conclude(dialogue, channels, given, heard, (*notes, *silent))
+
+    # Who said what ------------------------------------------------------------------------------------------------
+
+    def _listen(self, given: Opened, id: str | None) -> tuple[Dialogue, dict[str, Any], list[str]]:
+        """The dialogue, what made it (for the provenance), and what a reader must know about it."""
+        audio, said, notes = given.audio, given.transcript, list(given.audio.notes if given.audio else ())
+        if said is not None and said.language is None:
+            said = replace(said, language=self.config.language)
+        own = said if given.dialogue is None else given.dialogue
+        id = id or (own.id if own is not None else None) or given.name or "conversation"
+        if given.dialogue is not None:
+            spoken = given.dialogue.language or self.config.language
+            return assign_roles(replace(given.dialogue, id=id, language=spoken), self.config.roles), {"transcript": "given"}, notes
+        if audio is None:
+            return assign_roles(align(said, id=id), self.config.roles), {"transcript": said.source}, notes
+        if said is not None and not said.timed:
+            notes.append("Words of the transcript that have no times cannot be found in the recording: they are judged by text alone.")
+            return assign_roles(align(said, id=id), self.config.roles), {"transcript": said.source}, notes
+
+        if said is not None and said.has_speakers and self.config.diarizer not in ("auto", "none"):
+            notes.append(f"The transcript names its speakers, so the diarizer {self.config.diarizer!r} was not asked.")
+        diarizer, diarization = self._diarize(audio, said)
+        made = {"transcript": said.source if said else None, "diarizer": diarizer}
+        if said is None:
+            said, made["transcript"], note = self._transcribe(audio, diarization)
+            notes += [note] if note else []
+        if diarizer == "embedded":
+            notes.append("Speakers were told apart by the sound of their voices, which is rough: one channel each, or names, are surer.")
+        voice = speech(audio)
+        dialogue = align(said, diarization, id=id, speech=voice)
+        if not dialogue.utterances:
+            notes.append("No voice was found in the recording.")
+        if beyond := sum(u.start >= audio.duration_s for u in dialogue):
+            notes.append(f"{beyond} of {len(dialogue)} utterances begin after the end of the recording: is this its transcript?")
+        dialogue = assign_roles(channel_of_speakers(dialogue, audio), self.config.roles)
+        return measure(dialogue, audio, voice, diarization), made, notes
+
+    def _diarize(self, audio: Audio, said: Transcript | None) -> tuple[str | None, Diarization | None]:
+        """Who speaks when, and the engine that says so; nothing if the transcript names the speakers."""
+        spec, progress = self.config.diarizer, self._stage("diarize")
+        if said is not None and said.has_speakers:
+            return "transcript", None
+        if spec == "none":
+            return None, None
+        if spec == "auto":
+            spec = "channels" if ChannelDiarizer.suits(audio) else "embedded"
+        bounds = {name: getattr(self.config, name) for name in ("num_speakers", "min_speakers", "max_speakers")}
+        diarizer = registry.build("diarizer", spec, **bounds, device=self.config.device, offline=self.config.offline)
+        return diarizer.id, diarizer.diarize(audio, progress)
+
+    def _transcribe(self, audio: Audio, diarization: Diarization | None) -> tuple[Transcript | None, str | None, str | None]:
+        """What was said (channel by channel in a call with one speaker a channel), the engine, and why there is none."""
+        engine, why_not = self._transcriber
+        if engine is None:
+            voice = self._channels.get("acoustic", (None, ""))[0] is not None
+            judged = "The analysis is by voice alone" if voice else "Nothing can be judged: there are no words, and voices are left out"
+            return None, None, f"{judged}. {why_not}"
+        progress = self._stage("transcribe")
+        own_channel = [s for s in diarization.speakers if s.channel is not None] if diarization else []
+        if not own_channel:
+            return engine.transcribe(audio, progress), engine.id, None
+        parts = [(speaker, engine.transcribe(audio.channel(speaker.channel), progress)) for speaker in own_channel]
+        return interleave(parts), engine.id, None
+
+    # What was expressed -------------------------------------------------------------------------------------------
+
+    def _judge(self, dialogue: Dialogue, audio: Audio | None) -> tuple[dict[str, ChannelResult], list[str]]:
+        """Each channel's opinion, and why a channel has none."""
+        policy, results, notes = self.config.policy, {}, []
+        visible, excluded = list(policy.visible(dialogue)), policy.exclusions(dialogue)
+        shown = replace(dialogue, utterances=tuple(dialogue[i] for i in visible))
+        for name in (n for n in self.config.channels if n != "fused"):
+            channel, why_not = self._channels[name]
+            if channel is None:
+                notes.append(f"The {name} channel is off: {why_not}.")
+                continue
+            result = self._predict(name, channel, shown, audio)
+            results[name] = _all_rows(replace(result, channel=name), dialogue, visible, excluded)
+        if not results:
+            results = {name: _unscored(name, self._fusion.labels, dialogue, excluded) for name in self._channels}
+        notes += [f"{_name(dialogue, who)} is {why}: not judged." for who, why in excluded.items()]
+        if strangers := policy.unmatched(dialogue):
+            here = ", ".join(_name(dialogue, s.id) for s in dialogue.speakers)
+            notes.append(f"The policy excludes {', '.join(strangers)}, but nobody is called so here. Here are: {here}.")
+        if "fused" not in self.config.channels and results:
+            notes.append(f"Fusion is off: labels are the {next(iter(results))} channel's own, without history, sets and abstention.")
+        return results, notes
+
+    def _predict(self, name: str, channel: Channel, dialogue: Dialogue, audio: Audio | None) -> ChannelResult:
+        """The channel's scores, some utterances at a time, so that a long conversation shows how far it is."""
+        parts = []
+        for since in range(0, max(len(dialogue), 1), _AT_ONCE):
+            until = min(since + _AT_ONCE, len(dialogue))
+            parts.append(channel.predict(replace(dialogue, utterances=dialogue.utterances[:until]), audio, since=since))
+            self._progress(name, until, len(dialogue))
+        return replace(
+            parts[0],
+            log_probs=np.concatenate([part.log_probs for part in parts]),
+            reasons=tuple(reason for part in parts for reason in part.reasons),
+            dimensions={d: np.concatenate([part.dimensions[d] for part in parts]) for d in parts[0].dimensions},
+        )
+
+    def _conclude(
+        self, dialogue: Dialogue, channels: dict[str, ChannelResult], given: Opened, heard: dict[str, Any], notes: tuple[str, ...]
+    ) -> Analysis:
+        """The channels together, and the account of how it was made."""
+        config, fusion = self.config, self._fusion
+        fused = fusion.fuse(dialogue, channels, smooth=config.smooth) if "fused" in config.channels else None
+        provenance = {
+            "convemo": __version__,
+            "config": config.model_dump(mode="json", exclude_unset=True),
+            "config_sha256": config.sha256(),
+            "context": "smooth: later utterances inform earlier ones" if config.smooth else "causal",
+            **(given.origin or {}),
+            **heard,
+        }
+        return Analysis(
+            dialogue=dialogue,
+            channels={name: fusion.calibrate(name, result) for name, result in channels.items()},
+            fused=fused.result if fused else None,
+            contributions=fused.contributions if fused else {},
+            prediction_sets=fused.prediction_sets if fused else (None,) * len(dialogue),
+            abstained=tuple(map(bool, fused.abstained)) if fused else (False,) * len(dialogue),
+            recording=given.audio.recording if given.audio else None,
+            provenance=provenance,
+            notes=notes,
+        )
+
+    # The parts, made when they are first needed -----------------------------------------------------------------------
+
+    @cached_property
+    def _transcriber(self) -> tuple[Transcriber | None, str | None]:
+        config = self.config
+        return choose(config.asr, language=config.language, device=config.device, offline=config.offline, announce=self._announce)
+
+    @cached_property
+    def _channels(self) -> Mapping[str, tuple[Channel | None, str]]:
+        return {name: self._channel(name) for name in self.config.channels if name != "fused"}
+
+    def _channel(self, name: str) -> tuple[Channel | None, str]:
+        if name == "acoustic" and self.config.policy.mode == "text-only":
+            return None, "the policy is text-only, so no voice is judged"
+        channel = registry.build(name, getattr(self.config, name))
+        if self.config.weights == "permissive" and not channel.model.permissive:
+            return None, f"its weights are {channel.model.licence}, which weights='permissive' leaves out"
+        return channel, ""
+
+    @cached_property
+    def _fusion(self) -> Fusion:
+        """What was asked for; of what we ship, permissive weights have a fusion of their own, which has met no restricted data."""
+        permissive = self.config.weights == "permissive" and self.config.fusion == "shipped"
+        return Fusion.load("shipped-text" if permissive else self.config.fusion)
+
+    def _stage(self, name: str) -> Callable[[float, float], None]:
+        return lambda completed, total: self._progress(name, completed, total)
+
+
+def _all_rows(result: ChannelResult, dialogue: Dialogue, visible: list[int], excluded: Mapping[str, str]) -> ChannelResult:
+    """A channel's result over the whole dialogue: what it was not shown is without a score, and says why."""
+    if len(visible) == len(dialogue):
+        return result
+    log_probs = np.zeros((len(dialogue), len(result.labels)))
+    log_probs[visible] = result.log_probs
+    reasons: list[str | None] = [excluded.get(u.speaker) for u in dialogue]
+    for row, i in enumerate(visible):
+        reasons[i] = result.reasons[row]
+    dimensions = {}
+    for name, values in result.dimensions.items():
+        dimensions[name] = np.full(len(dialogue), np.nan)
+        dimensions[name][visible] = values
+    return replace(result, log_probs=log_probs, reasons=tuple(reasons), dimensions=dimensions)
+
+
+def _unscored(name: str, labels: LabelSet, dialogue: Dialogue, excluded: Mapping[str, str]) -> ChannelResult:
+    """A channel that is off: every row says so."""
+    reasons = tuple(excluded.get(u.speaker, "no channel is on") for u in dialogue)
+    return ChannelResult(name, labels, np.zeros((len(dialogue), len(labels))), reasons)
+
+
+def _name(dialogue: Dialogue, speaker: str) -> str:
+    return dialogue.speaker(speaker).name or speaker
