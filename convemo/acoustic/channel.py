@@ -76,7 +76,7 @@ class AcousticChannel:
         try:
             read_manifest(Path(model) if model else WEIGHTS)
         except EngineUnavailable as error:
-            return Availability(False, f"found {error.found}", error.hint)
+            return Availability(False, error.found, error.hint)
         return Availability(True)
 
     def predict(self, dialogue: Dialogue, audio: Audio | None = None, since: int = 0) -> ChannelResult:
