@@ -10,13 +10,12 @@ MELD is cut from the same show, so a model trained on this may have met lines of
 from __future__ import annotations
 
 import ast
-import csv
 from pathlib import Path
 
-from convemo.data import SPLITS, check_split, read_lines
+from convemo.data import SPLITS, check_split, clock_seconds, conversation, read_table
 from convemo.data.mappings import EMORYNLP
 from convemo.errors import DataError
-from convemo.types import Dialogue, Speaker, Utterance
+from convemo.types import Dialogue, Utterance
 
 SOURCE = "https://github.com/emorynlp/emotion-detection (as three csv files with the columns below)"
 LICENCE = "Apache-2.0"
@@ -42,30 +41,20 @@ def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
 
 
 def _read(path: Path, part: str) -> list[Dialogue]:
-    rows = csv.DictReader([line + "\n" for line in read_lines(path, SOURCE)])
-    if missing := set(COLUMNS) - set(rows.fieldnames or ()):
-        raise DataError(path, f"the columns {', '.join(COLUMNS)}", f"no {', '.join(sorted(missing))}", line=1)
-    scenes: dict[str, list[tuple[int, Utterance]]] = {}
-    for row in rows:
+    scenes: dict[tuple[str, str], list[tuple[int, Utterance]]] = {}
+    for line, row in read_table(path, SOURCE, COLUMNS):
         try:
-            scene = f"emorynlp-{part}-s{int(row['Season']):02}e{int(row['Episode']):02}-{int(row['Scene_ID']):02}"
+            episode = f"s{int(row['Season']):02}e{int(row['Episode']):02}"
+            scene = f"emorynlp-{part}-{episode}-{int(row['Scene_ID']):02}"
             order = int(row["Utterance_ID"])
             speaker = " & ".join(ast.literal_eval(row["Speaker"]))
-            start, end = (_seconds(row[column]) for column in ("Start_Time", "End_Time"))
+            start, end = (clock_seconds(row[column]) for column in ("Start_Time", "End_Time"))
             label = EMORYNLP[row["Emotion"]]
         except (KeyError, TypeError, ValueError, SyntaxError) as error:
-            raise DataError(path, "season, episode, scene, speakers, times and a known emotion", repr(error), line=rows.line_num) from error
+            raise DataError(path, "season, episode, scene, speakers, times and a known emotion", repr(error), line=line) from error
         utterance = Utterance(f"{scene}-{order:03}", speaker, row["Utterance"].strip(), start, end, label=label)
-        scenes.setdefault(scene, []).append((order, utterance))
-    return [_dialogue(scene, [u for _, u in sorted(numbered, key=lambda pair: pair[0])]) for scene, numbered in scenes.items()]
-
-
-def _dialogue(id: str, utterances: list[Utterance]) -> Dialogue:
-    speakers = dict.fromkeys(utterance.speaker for utterance in utterances)
-    return Dialogue(id, tuple(utterances), tuple(Speaker(name, name) for name in speakers), language="en")
-
-
-def _seconds(clock: str) -> float:
-    """``"00:01:02.500"`` in seconds."""
-    hours, minutes, seconds = clock.replace(",", ".").split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        scenes.setdefault((scene, episode), []).append((order, utterance))
+    return [
+        conversation(scene, [u for _, u in sorted(numbered, key=lambda pair: pair[0])], {"episode": episode})
+        for (scene, episode), numbered in scenes.items()
+    ]

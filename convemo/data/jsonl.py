@@ -5,15 +5,17 @@
     {"id": "d1", "split": "test", "utterances": [{"id": "u1", "speaker": "Mark", "text": "…", "start": 0.0, "end": 2.3,
       "label": "surprise", "audio": "d1/u1.flac", "features": {"f0_mean_hz": 181.2}}]}
 
-Only ``utterances`` and each ``speaker`` are required. ``audio`` is relative to the file's folder. Optional beside them: ``language`` and
-``speakers``, a list of ``{"id", "name", "role", "channel"}``. A file is one part, or each of its lines names its ``split``.
+Only ``utterances`` and each ``speaker`` are required. ``audio`` is relative to the file's folder, ``dimensions`` of an utterance are the
+reference valence, arousal and dominance in [-1, 1]. Optional beside them: ``language`` and ``speakers``, a list of ``{"id", "name", "role",
+"channel", "gender"}``. Any other name with a text or a whole number, e.g. ``"session": 3``, is where the dialogue is filed
+(`Dialogue.groups`). A file is one part, or each of its lines names its ``split``.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,14 +23,17 @@ from convemo.data import check_split, read_lines
 from convemo.errors import DataError
 from convemo.types import LABELS, Dialogue, Role, Speaker, Utterance
 
+_NAMES = ("id", "split", "language", "speakers", "utterances")
 
-def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
+
+def load(root: Path, split: str | None = None, *, labels: Collection[str] | None = LABELS) -> tuple[Dialogue, ...]:
     """Every dialogue of one ``.jsonl`` file or of all that lie in a folder.
 
     Args:
         root: the file, or the folder.
         split: keep the lines with this ``split``; a line without one belongs to the part that its file is named after
             (``train.jsonl``), if to any. ``None`` for all.
+        labels: those that may occur, so that no typing error becomes an emotion; ``None`` for any.
 
     Raises:
         DataError: no file there, or a line that is not in this format; names the file, the line and what was expected.
@@ -45,7 +50,7 @@ def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
         for number, line in enumerate(read_lines(path, "whoever made it"), 1):
             if not line.strip():
                 continue
-            reader = _Line(path, number)
+            reader = _Line(path, number, labels)
             record = reader.parse(line)
             if split is not None and record.get("split", path.stem) != split:
                 continue
@@ -58,7 +63,7 @@ def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
 
 
 def write(path: Path, dialogues: Iterable[Dialogue], split: str | None = None) -> None:
-    """Writes dialogues so that `load` gives them back equal (words and evidence aside, which this format does not carry).
+    """Writes dialogues so that `load` gives them back equal (words, evidence and voices aside, which this format does not carry).
 
     Args:
         path: the file; what was there is replaced.
@@ -68,10 +73,10 @@ def write(path: Path, dialogues: Iterable[Dialogue], split: str | None = None) -
     check_split(split)
     with open(path, "w", encoding="utf-8") as file:
         for dialogue in dialogues:
-            record: dict[str, Any] = {"id": dialogue.id}
+            record: dict[str, Any] = {**(dialogue.groups or {}), "id": dialogue.id}
             record |= {"split": split} if split else {}
             record |= {"language": dialogue.language} if dialogue.language else {}
-            record["speakers"] = [_present(s, "id", "name", "role", "channel") for s in dialogue.speakers]
+            record["speakers"] = [_speaker_record(s, dialogue.genders or {}) for s in dialogue.speakers]
             record["utterances"] = [_utterance_record(u, Path(path).parent) for u in dialogue]
             file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -80,21 +85,27 @@ def _present(item: object, *names: str) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names if getattr(item, name) is not None}
 
 
+def _speaker_record(speaker: Speaker, genders: Mapping[str, str]) -> dict[str, Any]:
+    record = _present(speaker, "id", "name", "role", "channel")
+    return record | {"gender": genders[speaker.id]} if speaker.id in genders else record
+
+
 def _utterance_record(utterance: Utterance, folder: Path) -> dict[str, Any]:
     record = _present(utterance, "id", "speaker", "text", "start", "end", "label")
     if utterance.audio is not None:
         audio = Path(utterance.audio)
         record["audio"] = audio.relative_to(folder).as_posix() if audio.is_relative_to(folder) else str(audio)
-    if utterance.features is not None:
-        record["features"] = dict(utterance.features)
+    for name in ("features", "dimensions"):
+        if (numbers := getattr(utterance, name)) is not None:
+            record[name] = dict(numbers)
     return record
 
 
 class _Line:
     """One line being read: knows where it is, so that every error can say so."""
 
-    def __init__(self, path: Path, number: int):
-        self.path, self.number = path, number
+    def __init__(self, path: Path, number: int, labels: Collection[str] | None):
+        self.path, self.number, self.labels = path, number, labels
 
     def error(self, expected: str, found: str) -> DataError:
         return DataError(self.path, expected, found, line=self.number)
@@ -118,7 +129,14 @@ class _Line:
         speakers = {speaker.id: speaker for speaker in self.speakers(record)}
         for utterance in utterances:
             speakers.setdefault(utterance.speaker, Speaker(utterance.speaker))
-        return Dialogue(id, utterances, tuple(speakers.values()), self.take(record, "language", str, "the dialogue"))
+        groups = {
+            name: str(value)
+            for name, value in record.items()
+            if name not in _NAMES and isinstance(value, str | int) and not isinstance(value, bool)
+        }
+        genders = {item["id"]: gender for item in record.get("speakers") or () if (gender := self.take(item, "gender", str, "a speaker"))}
+        language = self.take(record, "language", str, "the dialogue")
+        return Dialogue(id, utterances, tuple(speakers.values()), language, groups=groups or None, genders=genders or None)
 
     def speakers(self, record: Mapping[str, Any]) -> Iterable[Speaker]:
         for item in self.take(record, "speakers", list, "the dialogue") or ():
@@ -139,10 +157,9 @@ class _Line:
         if start is not None and end is not None and end < start:
             raise self.error(f"'end' at or after 'start' in {where}", f"{start} to {end}")
         label = self.take(item, "label", str, where)
-        if label is not None and label not in LABELS:
-            raise self.error(f"a label among {', '.join(LABELS)} for {where}", repr(label))
+        if label is not None and self.labels is not None and label not in self.labels:
+            raise self.error(f"a label among {', '.join(self.labels)} for {where}", repr(label))
         audio = self.take(item, "audio", str, where)
-        features = self.take(item, "features", dict, where)
         return Utterance(
             self.take(item, "id", str, where) or id,
             speaker,
@@ -151,10 +168,13 @@ class _Line:
             end,
             label=label,
             audio=str(self.path.parent / audio) if audio else None,
-            features=None
-            if features is None
-            else {name: self.number_at(features, name, where) for name in features if features[name] is not None},
+            features=self.numbers(item, "features", where),
+            dimensions=self.numbers(item, "dimensions", where),
         )
+
+    def numbers(self, item: Mapping[str, Any], name: str, where: str) -> dict[str, float] | None:
+        values = self.take(item, name, dict, where)
+        return None if values is None else {key: self.number_at(values, key, where) for key in values if values[key] is not None}
 
     def take(self, item: Mapping[str, Any], name: str, kind: type, where: str) -> Any:
         value = item.get(name)

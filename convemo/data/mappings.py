@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from convemo.types import LABELS
+from convemo.types import LABELS, LabelSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,13 @@ class LabelMapping:
     """Their label → ours, or ``None`` where it is dropped."""
     why: str = ""
     """The reasons for what is not obvious."""
+    label_set: LabelSet = LABELS
+    """What it leads to: our seven, unless the mapping is a convention of the literature."""
 
     def __post_init__(self):
-        unknown = {ours for ours in self.labels.values() if ours is not None} - set(LABELS)
+        unknown = {ours for ours in self.labels.values() if ours is not None} - set(self.label_set)
         if unknown:
-            raise ValueError(f"mapping {self.name!r} leads to {sorted(unknown)}, which are not among {list(LABELS)}")
+            raise ValueError(f"mapping {self.name!r} leads to {sorted(unknown)}, which are not among {list(self.label_set)}")
         object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
 
     def __getitem__(self, theirs: str) -> str | None:
@@ -152,23 +154,65 @@ EMODB = LabelMapping(
     why="By the letter in the file name (German: Freude, Trauer, Wut, Angst, Ekel). Boredom (L, Langeweile) has no counterpart.",
 )
 
+_IEMOCAP_DROPPED = "Rare emotions, 'oth' (something else) and 'xxx' (no two of three judges agreed) are left out, as everywhere."
+
 IEMOCAP = LabelMapping(
     "iemocap",
     {
-        "neu": "neutral",
-        "hap": "joy",
-        "exc": "joy",
-        "sad": "sadness",
-        "ang": "anger",
-        "fea": "fear",
-        "dis": "disgust",
-        "sur": "surprise",
-        "fru": None,
-        "oth": None,
-        "xxx": None,
+        **_to("neutral", "neu"),
+        **_to("joy", "hap", "exc"),
+        **_to("sadness", "sad"),
+        **_to("anger", "ang"),
+        **_to("fear", "fea"),
+        **_to("disgust", "dis"),
+        **_to("surprise", "sur"),
+        **_to(None, "fru", "oth", "xxx"),
     },
     why="Excited joins happy, as in every four-class protocol. Frustrated is dropped: its annotators split between anger, sadness and "
     "neutral, so merging it into anger would blur the class that users ask about most. 'oth' and 'xxx' are no emotion and no agreement.",
+)
+
+IEMOCAP_4 = LabelMapping(
+    "iemocap-4",
+    {
+        **_to("neutral", "neu"),
+        **_to("joy", "hap", "exc"),
+        **_to("sadness", "sad"),
+        **_to("anger", "ang"),
+        **_to(None, "fru", "fea", "dis", "sur", "oth", "xxx"),
+    },
+    why="The usual four classes of speech emotion recognition (5,531 turns), excited being happy. " + _IEMOCAP_DROPPED,
+    label_set=LabelSet(("neutral", "joy", "sadness", "anger")),
+)
+
+IEMOCAP_5 = LabelMapping(
+    "iemocap-5",
+    {
+        **_to("neutral", "neu"),
+        **_to("joy", "hap", "exc"),
+        **_to("sadness", "sad"),
+        **_to("anger", "ang"),
+        **_to("frustration", "fru"),
+        **_to(None, "fea", "dis", "sur", "oth", "xxx"),
+    },
+    why="The four classes, excited being happy, and frustrated. " + _IEMOCAP_DROPPED,
+    label_set=LabelSet(("neutral", "joy", "sadness", "anger", "frustration")),
+)
+
+IEMOCAP_6 = LabelMapping(
+    "iemocap-6",
+    {
+        **_to("neutral", "neu"),
+        **_to("joy", "hap"),
+        **_to("excitement", "exc"),
+        **_to("sadness", "sad"),
+        **_to("anger", "ang"),
+        **_to("frustration", "fru"),
+        **_to(None, "fea", "dis", "sur", "oth", "xxx"),
+    },
+    why="The six classes of emotion recognition in conversation since DialogueRNN: 7,380 turns of the release, where the features that "
+    "most later work shares have 7,433 (648 happy instead of 595). " + _IEMOCAP_DROPPED,
+    label_set=LabelSet(("neutral", "joy", "excitement", "sadness", "anger", "frustration")),
 )
 
 EMOCONTEXT = LabelMapping(
@@ -177,7 +221,76 @@ EMOCONTEXT = LabelMapping(
     why="'Others' is everything else, neutral and the remaining emotions alike.",
 )
 
+EMOCONTEXT_4 = LabelMapping(
+    "emocontext-4",
+    {"happy": "joy", "sad": "sadness", "angry": "anger", "others": "others"},
+    label_set=LabelSet(("joy", "sadness", "anger", "others")),
+)
+
+CREMA_D = LabelMapping(
+    "crema-d",
+    {"NEU": "neutral", "HAP": "joy", "SAD": "sadness", "ANG": "anger", "FEA": "fear", "DIS": "disgust"},
+)
+
+TESS = LabelMapping(
+    "tess",
+    {
+        "neutral": "neutral",
+        "happy": "joy",
+        "sad": "sadness",
+        "angry": "anger",
+        "fear": "fear",
+        "disgust": "disgust",
+        "ps": "surprise",
+    },
+    why="Pleasant surprise (ps) is the only surprise that was recorded: a model learns nothing of the unpleasant kind from it.",
+)
+
+MSP_IMPROV = LabelMapping(
+    "msp-improv",
+    {"N": "neutral", "H": "joy", "S": "sadness", "A": "anger", "O": None, "X": None},
+    why="By the letter of the judges' majority. 'O' is an emotion outside the four that they could choose from, 'X' no majority.",
+)
+
+CMU_MOSEI = LabelMapping(
+    "cmu-mosei",
+    {
+        "happiness": "joy",
+        "sadness": "sadness",
+        "anger": "anger",
+        "fear": "fear",
+        "disgust": "disgust",
+        "surprise": "surprise",
+        "none": "neutral",
+        "tie": None,
+    },
+    why="Judges gave each of six emotions an intensity, several at once. The strongest on average is the label; 'none' is a segment in "
+    "which no judge saw any, 'tie' one in which two are equally strong, and no rule could choose between them.",
+)
+
 MAPPINGS: Mapping[str, LabelMapping] = MappingProxyType(
-    {mapping.name: mapping for mapping in (MELD, EMORYNLP, XED, GOEMOTIONS, GOEMOTIONS_EKMAN, RAVDESS, NEMO, EMODB, IEMOCAP, EMOCONTEXT)}
+    {
+        mapping.name: mapping
+        for mapping in (
+            MELD,
+            EMORYNLP,
+            XED,
+            GOEMOTIONS,
+            GOEMOTIONS_EKMAN,
+            RAVDESS,
+            NEMO,
+            EMODB,
+            CREMA_D,
+            TESS,
+            MSP_IMPROV,
+            CMU_MOSEI,
+            IEMOCAP,
+            IEMOCAP_4,
+            IEMOCAP_5,
+            IEMOCAP_6,
+            EMOCONTEXT,
+            EMOCONTEXT_4,
+        )
+    }
 )
 """Every mapping by the name of its data set."""

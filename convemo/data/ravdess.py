@@ -12,9 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from convemo.data import check_split
+from convemo.data.clips import by_speaker, find_clips, part_of
 from convemo.data.mappings import RAVDESS
 from convemo.errors import DataError
-from convemo.types import Dialogue, Speaker, Utterance
+from convemo.types import Dialogue, Utterance
 
 EMOTIONS = {
     "01": "neutral",
@@ -27,6 +28,9 @@ EMOTIONS = {
     "08": "surprised",
 }
 """Third field of a file name → the data set's own label."""
+TEXTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
+"""Fifth field of a file name → what is said."""
+SOURCE = "zenodo.org/record/1188976 (Audio_Speech_Actors_01-24.zip)"
 LICENCE = "CC-BY-NC-SA-4.0"
 SPLIT = {"test": ("01", "11", "20", "21"), "dev": ("02", "03", "04", "05")}
 """Actors by part, the others train: the test actors of EmoBox's fold 1, and for dev the two men and two women that come first."""
@@ -44,25 +48,18 @@ def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
         ValueError: no such split.
     """
     check_split(split)
-    clips = sorted(p for p in Path(root).glob("Actor_*/*") if p.suffix in (".flac", ".wav"))
+    root = Path(root)
+    clips = [path for folder in sorted(root.glob("Actor_*")) for path in find_clips(folder).values()]
     if not clips:
-        raise DataError(
-            root, "folders Actor_01 … with .flac or .wav clips", "none", "Download RAVDESS speech from zenodo.org/record/1188976."
-        )
-    by_actor: dict[str, list[Utterance]] = {}
+        raise DataError(root, "folders Actor_01 … with clips", "none", f"Download RAVDESS speech from {SOURCE}.")
+    utterances, genders = [], {}
     for path in clips:
         fields = path.stem.split("-")
-        if len(fields) != 7 or fields[2] not in EMOTIONS:
+        if len(fields) != 7 or fields[2] not in EMOTIONS or fields[4] not in TEXTS or not fields[6].isdecimal():
             raise DataError(path, "a name of seven numbers such as 03-01-05-02-01-01-01", path.name)
-        actor = fields[6]
-        utterance = Utterance(path.stem, f"ravdess-{actor}", label=RAVDESS[EMOTIONS[fields[2]]], audio=str(path))
-        by_actor.setdefault(actor, []).append(utterance)
-    return tuple(
-        Dialogue(f"ravdess-{actor}", tuple(utterances), (Speaker(f"ravdess-{actor}"),), language="en")
-        for actor, utterances in by_actor.items()
-        if split in (None, _part(actor))
-    )
-
-
-def _part(actor: str) -> str:
-    return next((part for part, actors in SPLIT.items() if actor in actors), "train")
+        actor, speaker = fields[6], f"ravdess-{fields[6]}"
+        genders[speaker] = "male" if int(actor) % 2 else "female"
+        if split in (None, part_of(actor, SPLIT)):
+            label = RAVDESS[EMOTIONS[fields[2]]]
+            utterances.append(Utterance(path.stem, speaker, TEXTS[fields[4]], label=label, audio=str(path)))
+    return by_speaker(utterances, "en", genders)

@@ -4,6 +4,8 @@ E. Öhman et al., "XED: A Multilingual Dataset for Sentiment Analysis and Emotio
 https://arxiv.org/abs/2011.01612. CC BY 4.0, https://github.com/Helsinki-NLP/XED.
 
 It has no official parts: here 80/10/10 by `data.split_by_hash` of the text.
+
+Layout: ``en-annotated.tsv`` and ``neu_en.txt``. The emotions of a line that map to ours (`mappings.XED`) share its target equally.
 """
 
 from __future__ import annotations
@@ -11,36 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from convemo.data import TextExample, check_split, even_targets, one_each, read_lines, split_by_hash
+from convemo.data import TextCollection, TextExample, even_targets, read_lines, split_by_hash
 from convemo.data.mappings import XED
 from convemo.errors import DataError
-from convemo.types import Dialogue
 
 SOURCE = "https://github.com/Helsinki-NLP/XED (AnnotatedData)"
 LICENCE = "CC-BY-4.0"
 
 
-def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
-    """One dialogue a subtitle line; labelled where its emotions map to exactly one of ours (`mappings.XED`).
-
-    Args:
-        root: the folder that holds ``en-annotated.tsv`` and ``neu_en.txt``.
-        split: ``"train"``, ``"dev"``, ``"test"``; ``None`` for all.
-
-    Raises:
-        DataError: a file is missing or not in this layout.
-        ValueError: no such split.
-    """
-    return one_each(_numbered(Path(root), split))
-
-
-def examples(root: Path, split: str | None = None) -> Iterator[TextExample]:
-    """The lines with all their emotions that map to ours, as equal shares; those with none are left out. As `load` otherwise."""
-    return (example for _, example in _numbered(Path(root), split) if example.targets)
-
-
-def _numbered(root: Path, split: str | None) -> Iterator[tuple[str, TextExample]]:
-    check_split(split)
+def _read(root: Path, split: str | None) -> Iterator[tuple[str, TextExample]]:
     for file in ("en-annotated.tsv", "neu_en.txt"):
         path = root / file
         for number, line in enumerate(read_lines(path, SOURCE), 1):
@@ -58,3 +39,7 @@ def _numbered(root: Path, split: str | None) -> Iterator[tuple[str, TextExample]
                 raise DataError(path, "a tab between text and emotions", repr(line), line=number)
             if split in (None, split_by_hash(text)):
                 yield f"xed-{path.stem}-{number}", TextExample(text.strip(), even_targets(labels))
+
+
+_COLLECTION = TextCollection(_read)
+load, examples = _COLLECTION.load, _COLLECTION.examples

@@ -19,10 +19,12 @@ def test_what_was_written_is_read_back_equal(tmp_path):
         "d1",
         (
             Utterance("u1", "ana", "Hello…", 0.5, 1.25, label="joy", audio=str(tmp_path / "d1" / "u1.flac")),
-            Utterance("u2", "ben", None, features={"f0_mean_hz": 181.2}),
+            Utterance("u2", "ben", None, features={"f0_mean_hz": 181.2}, dimensions={"valence": -0.5}),
         ),
         (Speaker("ana", "Ana", "agent", 0), Speaker("ben", None, "customer", 1)),
         "en",
+        groups={"session": "3"},
+        genders={"ana": "female"},
     )
     jsonl.write(tmp_path / "set.jsonl", [dialogue])
     assert jsonl.load(tmp_path / "set.jsonl") == (dialogue,)
@@ -41,6 +43,18 @@ def test_a_line_names_its_part_or_the_file_does(tmp_path):
     assert [d.id for d in jsonl.load(tmp_path, "train")] == ["a"]
     assert [d.id for d in jsonl.load(tmp_path, "test")] == ["b"]
     assert [d.id for d in jsonl.load(tmp_path)] == ["c", "a", "b"]
+
+
+def test_whatever_else_a_line_says_of_its_dialogue_is_where_it_is_filed(tmp_path):
+    path = write(tmp_path / "x.jsonl", LINE | {"fold": 3, "site": "Lyon", "meta": {"a": 1}, "checked": True, "split": "test"})
+    assert jsonl.load(path)[0].groups == {"fold": "3", "site": "Lyon"}
+
+
+def test_labels_are_ours_unless_any_are_asked_for(tmp_path):
+    path = write(tmp_path / "x.jsonl", {"utterances": [{"speaker": "a", "label": "bored"}]})
+    assert jsonl.load(path, labels=None)[0][0].label == "bored"
+    with pytest.raises(DataError, match="a label among calm, bored for"):
+        jsonl.load(write(tmp_path / "y.jsonl", LINE), labels=("calm", "bored"))
 
 
 def test_audio_is_relative_to_the_file(tmp_path):
@@ -63,6 +77,8 @@ def test_audio_is_relative_to_the_file(tmp_path):
         ({"utterances": [{"speaker": "a", "features": {"f0": True}}]}, "a finite number for 'f0'"),
         ({"utterances": [{"speaker": "a", "id": "u"}, {"speaker": "a", "id": "u"}]}, "utterance ids that differ"),
         ({"utterances": [{"speaker": "a"}], "speakers": [{"name": "Ana"}]}, "speakers with an 'id'"),
+        ({"utterances": [{"speaker": "a"}], "speakers": [{"id": "a", "gender": 1}]}, "'gender' of a speaker to be of type str"),
+        ({"utterances": [{"speaker": "a", "dimensions": {"valence": "low"}}]}, "a finite number for 'valence'"),
         ({"utterances": [{"speaker": "a"}], "speakers": [{"id": "a", "role": "boss"}]}, "a role among agent, customer, other"),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from convemo.data.mappings import EMORYNLP, GOEMOTIONS, IEMOCAP, MAPPINGS, RAVDESS, XED, LabelMapping
+from convemo.data.mappings import EMORYNLP, GOEMOTIONS, IEMOCAP, IEMOCAP_6, MAPPINGS, RAVDESS, XED, LabelMapping
 
 
 def test_what_has_no_counterpart_among_ours_is_dropped_not_guessed():
@@ -12,6 +12,11 @@ def test_what_has_no_counterpart_among_ours_is_dropped_not_guessed():
 def test_merging_is_said():
     assert RAVDESS.merged == {"neutral": ("neutral", "calm")}
     assert IEMOCAP.merged["joy"] == ("hap", "exc")
+
+
+def test_a_convention_of_the_literature_may_lead_to_labels_of_its_own():
+    assert IEMOCAP_6["fru"] == "frustration"
+    assert set(filter(None, IEMOCAP_6.labels.values())) == set(IEMOCAP_6.label_set)
 
 
 def test_agreement_and_questions_are_neutral_in_conversation():

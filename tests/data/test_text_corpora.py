@@ -6,8 +6,6 @@ from convemo.data import as_raw_asr, even_targets, split_by_hash, xed
 from convemo.errors import DataError
 from convemo.registry import find
 
-CORPORA = ("emorynlp", "goemotions", "xed", "emobank")
-
 
 def emory(path, *rows):
     header = "Utterance,Speaker,Emotion,Scene_ID,Utterance_ID,Season,Episode,Start_Time,End_Time\n"
@@ -36,18 +34,6 @@ def test_a_row_with_an_unknown_emotion_is_named(tmp_path):
     root = emory(tmp_path, "Hi.,['Ross'],Bored,1,1,2,15,00:00:09.000,00:00:10.000")
     with pytest.raises(DataError, match=r"emorynlp_dev_final\.csv, line 2: .*Bored"):
         find("data", "emorynlp")(root, "dev")
-
-
-@pytest.mark.parametrize("name", CORPORA)
-def test_a_missing_folder_says_where_to_get_the_data(name, tmp_path):
-    with pytest.raises(DataError, match="Get it from https://"):
-        find("data", name)(tmp_path / "absent", "train")
-
-
-@pytest.mark.parametrize("name", CORPORA)
-def test_an_unknown_part_is_refused(name, tmp_path):
-    with pytest.raises(ValueError, match="train, dev, test"):
-        find("data", name)(tmp_path, "valid")
 
 
 def test_a_subtitle_with_two_emotions_has_a_target_each_and_no_label(tmp_path):
@@ -101,6 +87,6 @@ def test_no_text_of_xed_is_in_two_parts(data_root):
 
 @pytest.mark.data
 def test_emobank_dimensions_are_scaled_to_one(data_root):
-    values = [d[0].features["valence"] for d in find("data", "emobank")(data_root / "emobank", "dev")]
+    values = [d[0].dimensions["valence"] for d in find("data", "emobank")(data_root / "emobank", "dev")]
     assert -1 <= min(values) < -0.5
     assert 0.5 < max(values) <= 1
