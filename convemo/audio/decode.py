@@ -8,15 +8,13 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
+from convemo.audio import child
 from convemo.audio.sound import Audio, Spool
 from convemo.errors import AudioError, LimitExceeded
 from convemo.limits import Limits
@@ -62,7 +60,7 @@ def load(path: str | os.PathLike, limits: Limits | None = None, progress: Progre
     limits = limits or Limits()
     with _opened(path, limits) as file:
         sha256 = _digest(file)
-        samples = Spool.create()
+        samples = Spool.create(path)
         try:
             report = _decode(path, file, samples, "load", limits, progress)
             spool = Spool(samples, report["channels"])
@@ -123,10 +121,14 @@ def _decode(path, file: IO[bytes], samples: IO[bytes] | None, task: str, limits:
     """
     report: dict = {}
     noise = b""
-    with _worker(task, file, samples, limits) as child:
-        watchdog = _Watchdog(child, limits.decode_base_s)
+    try:
+        started = child.start({"task": task, **dataclasses.asdict(limits)}, file, samples)
+    except OSError as error:
+        raise AudioError(path, "a process to decode it in", str(error), "Close other programs or files, and try again.") from None
+    with started as decoder:
+        watchdog = _Watchdog(decoder, limits.decode_base_s)
         try:
-            while line := child.stderr.readline(_LINE_BYTES):
+            while line := decoder.stderr.readline(_LINE_BYTES):
                 event = _parsed(line)
                 if event is None:
                     noise = line
@@ -136,34 +138,20 @@ def _decode(path, file: IO[bytes], samples: IO[bytes] | None, task: str, limits:
                     watchdog.extend(limits.decode_base_s + limits.decode_seconds_per_minute * event["done_s"] / 60)
                     if progress is not None:
                         progress(event["done_s"], max(event["done_s"], report.get("duration_s") or 0.0))
-            child.wait()
+            decoder.wait()
         finally:
             watchdog.stop()
-            child.kill()
+            decoder.kill()
     if watchdog.expired:
         hint = "Raise Limits.decode_base_s or decode_seconds_per_minute, or convert the file to WAV."
         raise LimitExceeded(path, "decoding to keep up with its time limit", "a decoder that does not", hint)
     if report.get("event") == "error":
         raise (LimitExceeded if report["kind"] == "limit" else AudioError)(path, report["expected"], report["found"], report["hint"])
-    if report.get("event") != "done" or child.returncode != 0:
-        raise _death(path, child.returncode, noise)
+    if report.get("event") != "done" or decoder.returncode != 0:
+        raise _death(path, decoder.returncode, noise)
     if progress is not None:
         progress(report["duration_s"], report["duration_s"])
     return report
-
-
-def _worker(task: str, file: IO[bytes], samples: IO[bytes] | None, limits: Limits) -> subprocess.Popen:
-    home = str(Path(__file__).parents[2])  # where this very package lies, however it came to be on the path
-    paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    # -P: a numpy.py that lies in the working directory is not imported.
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "convemo.audio.worker", json.dumps({"task": task, **dataclasses.asdict(limits)})],
-        stdin=file,
-        stdout=samples if samples is not None else subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **single, "PYTHONPATH": os.pathsep.join(paths)},
-    )
 
 
 def _parsed(line: bytes) -> dict | None:
@@ -186,11 +174,11 @@ def _death(path, returncode: int, noise: bytes) -> AudioError:
 
 
 class _Watchdog:
-    """Kills the child when its time is over."""
+    """Kills the decoder when its time is over."""
 
-    def __init__(self, child: subprocess.Popen, seconds: float):
+    def __init__(self, decoder: child.Child, seconds: float):
         self.expired = False
-        self._child, self._begin = child, time.monotonic()
+        self._decoder, self._begin = decoder, time.monotonic()
         self._seconds, self._stopped = seconds, threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -208,4 +196,4 @@ class _Watchdog:
             if self._stopped.wait(min(left, 1.0)):
                 return
         self.expired = True
-        self._child.kill()
+        self._decoder.kill()

@@ -10,6 +10,9 @@ RATE_HZ = 16_000
 FULL_SCALE = 32_768
 """Sample value of 1.0 in 16 bits."""
 
+LOUDEST = 4.0
+"""12 dB over full scale: above it, float samples are not in [-1, 1] but in some other unit."""
+
 
 def to_float(samples: np.ndarray) -> np.ndarray:
     """Samples of any PCM format as float32, full scale at 1.
@@ -57,4 +60,4 @@ class Resampler:
         """The next output samples; `last` also gives out what the filter still holds."""
         if self._stream is not None:
             block = self._stream.resample_chunk(np.ascontiguousarray(block), last=last)
-        return to_int16(block).reshape(-1, block.shape[1])
+        return np.ascontiguousarray(to_int16(block))

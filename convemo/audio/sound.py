@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from convemo.audio.resample import FULL_SCALE, RATE_HZ, Resampler, to_float
+from convemo.audio.resample import FULL_SCALE, LOUDEST, RATE_HZ, Resampler, to_float
 from convemo.errors import AudioError, LimitExceeded
 from convemo.limits import Limits
 from convemo.types import Recording
@@ -20,7 +20,6 @@ T = TypeVar("T")
 
 _BLOCK = 60 * RATE_HZ  # rows of an array that are resampled at a time
 _PCM = tuple(np.dtype(t) for t in (np.uint8, np.int8, np.int16, np.int32))
-_LOUDEST = 4.0  # 12 dB over full scale: above it, floats are not in [-1, 1] but in some other unit
 
 
 class Spool:
@@ -40,9 +39,16 @@ class Spool:
         self.file.close()
 
     @staticmethod
-    def create() -> BinaryIO:
-        """An empty spool file, to be filled with little-endian int16 samples."""
-        return tempfile.TemporaryFile(prefix="convemo-")
+    def create(place: str | os.PathLike) -> BinaryIO:
+        """An empty spool file, to be filled with little-endian int16 samples from `place`.
+
+        Raises:
+            AudioError: there is no folder for it that can be written.
+        """
+        try:
+            return tempfile.TemporaryFile(prefix="convemo-")
+        except OSError as error:
+            raise _no_room(place, error) from None
 
     def read(self, first: int, count: int) -> np.ndarray:
         """``(count, channels)`` int16 from frame `first` on."""
@@ -54,6 +60,10 @@ class Spool:
                 self.file.seek(offset)
                 data = self.file.read(size)
         return np.frombuffer(data, dtype="<i2").reshape(-1, self.channels)
+
+
+def _no_room(place: str | os.PathLike, error: OSError) -> AudioError:
+    return AudioError(place, "room for the decoded sound", str(error), "Free disk space, or set TMPDIR to a larger disk.")
 
 
 def _pread(descriptor: int, size: int, offset: int) -> bytes:
@@ -100,7 +110,7 @@ class Audio:
             rate_hz: their sampling rate.
 
         Raises:
-            AudioError: there are none, a sample is NaN or infinite, or shape, type or unit is another one.
+            AudioError: there are none, a sample is NaN or infinite, shape, type or unit is another one, or the disk is full.
             LimitExceeded: longer, of more channels or of another rate than `limits` allow.
         """
         samples = np.asarray(samples)
@@ -109,7 +119,7 @@ class Audio:
         rows = samples.reshape(len(samples), -1)  # (n, C)
         channels, resampler = rows.shape[1], Resampler(rate_hz, rows.shape[1])
         digest = hashlib.sha256(f"{rows.dtype.str} {rows.shape} {rate_hz}\n".encode())
-        file = Spool.create()
+        file = Spool.create("<array>")
         try:
             for first in range(0, len(rows), _BLOCK):
                 block = np.ascontiguousarray(rows[first : first + _BLOCK])
@@ -120,6 +130,9 @@ class Audio:
             spool = Spool(file, channels)
             if spool.frames == 0:
                 raise AudioError("<array>", "at least one sample at 16 kHz", f"{len(rows)} at {rate_hz} Hz", "Pass a longer array.")
+        except OSError as error:
+            file.close()
+            raise _no_room("<array>", error) from None
         except BaseException:
             file.close()
             raise
@@ -237,7 +250,7 @@ def _checked(values: np.ndarray, start_s: float, rate_hz: int) -> np.ndarray:
         at = start_s + float(np.argmin(finite)) / rate_hz
         raise AudioError("<array>", "finite samples", f"NaN or infinity at {at:.3f} s", "Clean it first, e.g. with numpy.nan_to_num.")
     peak = float(np.abs(values).max())
-    if peak > _LOUDEST:
+    if peak > LOUDEST:
         raise AudioError(
             "<array>", "float samples in [-1, 1]", f"a peak of {peak:.1f} after {start_s:.3f} s", "Divide by full scale first."
         )

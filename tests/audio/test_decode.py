@@ -100,12 +100,14 @@ def test_a_gap_in_the_clock_becomes_silence(tmp_path, media):
         assert audio.notes == ("2.0 s of silence stand in for gaps in the file",)
 
 
-def test_decoding_opens_no_socket(tmp_path, media, monkeypatch):
+def test_decoding_connects_to_nothing(tmp_path, media, monkeypatch):
     import socket
 
     def refuse(*_args, **_settings):
-        raise AssertionError("a socket was opened")
+        raise AssertionError("a connection was opened")
 
     path = media.wav(tmp_path / "a.wav", media.tone(1.0))
-    monkeypatch.setattr(socket, "socket", refuse)
+    for name in ("connect", "connect_ex", "bind"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert load(path).duration_s == 1.0

@@ -1,18 +1,101 @@
 """No media file crashes, hangs or fools us: a typed error or a valid result, never a silent empty one."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from subprocess import PIPE, Popen
 
 import numpy as np
 import pytest
 
-from convemo.audio import decode, load, probe
+from convemo.audio import child, decode, load, probe
 from convemo.errors import AudioError, LimitExceeded
 from convemo.limits import Limits
+from tests.audio.hostile import HOSTILE, silent_flac
+
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="pipes, devices and links are POSIX")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> dict[str, str]:
+    """Name → path of every file on the list of `tests.audio.hostile`."""
+    return {name: os.fspath(build(tmp_path_factory.mktemp(build.__name__))) for name, build in HOSTILE.items()}
+
+
+SOUND_AFTER_ALL = {
+    "quicktime that refers to another file": 1.0,  # its own sound is in it, and is what is read
+    "matroska of a million years": 1.0,
+    "matroska of infinite length": 1.0,
+    "matroska of no number length": 1.0,
+    "matroska of negative length": 1.0,
+    "half an mp3": 2.5,
+    "minutes of silence in three kilobytes": 600.0,
+}
+"""Those that hold sound, whatever else is wrong with them, and how many seconds; of the others none may be made up."""
+
+
+@needs_posix
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_hostile_list_gives_a_typed_error_or_the_sound_that_is_there(hostile, name):
+    if name in SOUND_AFTER_ALL:
+        with load(hostile[name]) as audio:
+            assert audio.duration_s == pytest.approx(SOUND_AFTER_ALL[name], rel=0.05)
+    else:
+        with pytest.raises(AudioError) as caught:
+            load(hostile[name])
+        assert caught.value.expected and caught.value.found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+def test_the_hostile_list_leaves_our_own_memory_flat(hostile):
+    code = """
+import json, sys
+from convemo.audio import load, probe
+from convemo.errors import AudioError
+def peak():  # what `resource` tells may be the peak of whoever started this process
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+before = peak()
+for path in json.loads(sys.stdin.read()):
+    for task in (probe, load):
+        try:
+            task(path)
+        except AudioError:
+            pass
+print(before, peak())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(list(hostile.values())), capture_output=True, text=True, check=True
+    )
+    before, after = (int(kibibytes) / 1024 for kibibytes in done.stdout.split())
+    assert after - before < 20  # MiB, over all of them
+
+
+@needs_posix
+def test_the_hostile_list_is_one_line_each_on_the_command_line(hostile):
+    command = [sys.executable, "-m", "convemo", "analyze", "--offline", "--json", "--channels", "text,fused", *hostile.values()]
+    done = subprocess.run(command, capture_output=True, text=True)
+    refused = [path for name, path in hostile.items() if name not in SOUND_AFTER_ALL]
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and len(lines) == len(refused)
+    for path, line in zip(refused, lines):
+        assert line.startswith(f"convemo: {path}: expected ") and ", found " in line
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result["recording"]["path"] for result in results] == [hostile[name] for name in hostile if name in SOUND_AFTER_ALL]
+    assert all(result["notes"] for result in results)  # nothing was said in them, and that is told
+
+
+@pytest.mark.slow
+def test_ten_silent_hours_in_a_small_file_are_ten_silent_hours(tmp_path):
+    path = silent_flac(tmp_path / "a.flac", 36_000)
+    assert path.stat().st_size < 2**18
+    with load(path) as audio:
+        assert audio.duration_s == pytest.approx(36_000, abs=5)
+        assert os.fstat(audio._spool.file.fileno()).st_blocks * 512 < 2**20  # silence takes no room on the disk either
 
 
 def test_a_missing_file(tmp_path):
@@ -218,8 +301,8 @@ def test_a_decoder_that_needs_too_much_memory(tmp_path, media):
 
 def _decoder(monkeypatch, code: str) -> None:
     """Puts a small program in the decoder's place."""
-    original = subprocess.Popen
-    monkeypatch.setattr(decode.subprocess, "Popen", lambda command, **settings: original([sys.executable, "-c", code], **settings))
+    command = [sys.executable, "-c", code]
+    monkeypatch.setattr(child, "start", lambda _, file, samples: Popen(command, stdin=file, stdout=samples, stderr=PIPE))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals end processes on POSIX only")

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 
 import numpy as np
 import pytest
@@ -114,6 +115,12 @@ def test_an_array_obeys_the_limits():
 def test_the_same_array_has_the_same_hash_and_another_has_not():
     one, same, other = (Audio.from_array(np.full(1_600, v), 16_000).recording.sha256 for v in (0.1, 0.1, 0.2))
     assert one == same != other
+
+
+def test_without_a_folder_to_write_to_the_error_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", os.fspath(tmp_path / "nowhere"))
+    with pytest.raises(AudioError, match=r"room for the decoded sound, found .*TMPDIR"):
+        Audio.from_array(np.zeros(100), 16_000)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
