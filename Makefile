@@ -33,6 +33,8 @@ $(VENV)/default: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
+# openai-whisper by itself would bring triton, 1 GB that only a GPU uses; the rest of what it needs is in [dev].
 $(VENV)/dev: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "openai-whisper>=20250625"
 	@touch $@ $(VENV)/default

@@ -16,7 +16,8 @@ Progress = Callable[[float, float], None]
 class Transcriber(Protocol):
     """An ASR engine. Made with its model's name or path: ``FasterWhisper("small", offline=True)``.
 
-    Every engine takes the keyword settings ``language``, ``device`` and ``offline``, and ignores none of them silently.
+    Every engine takes the keyword settings ``language``, ``device`` and ``offline``, and ignores none of them silently; one that can
+    translate into English takes ``translate`` too.
     """
 
     id: str
@@ -26,11 +27,13 @@ class Transcriber(Protocol):
     def availability(cls, model: str | None = None, offline: bool = False) -> Availability:
         """Whether it can run here, without loading anything heavy and without touching the network."""
 
-    def transcribe(self, audio: Audio, progress: Progress | None = None) -> Transcript:
+    def transcribe(self, audio: Audio, progress: Progress | None = None, language: str | None = None) -> Transcript:
         """The words of one voice track, with times in seconds and confidences in ``[0, 1]``.
 
         Args:
             audio: mono or mixed to mono; 16 kHz.
+            progress: told how far it is.
+            language: what another track of the same recording turned out to be in; counts where no language was set.
 
         Raises:
             EngineFailed: the engine broke; the cause is attached.

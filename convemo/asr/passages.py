@@ -1,21 +1,25 @@
-"""Where the words may be: long sound cut at pauses into passages that a recogniser takes one at a time.
+"""Where the words may be: long sound cut at pauses into passages that a recogniser can take.
 
 A recogniser is given voices only. In silence Whisper invents sentences (Koenecke et al. 2024, arXiv:2402.08021)
-and PocketSphinx words; one channel of a stereo call is silent half the time; and a passage at a time, ten hours
+and PocketSphinx words; one channel of a stereo call is silent half the time; and a few passages at a time, ten hours
 need no more memory than ten minutes. Cutting at pauses, up to what the model hears at once, follows WhisperX
 ("VAD cut and merge", Bain et al. 2023, arXiv:2303.00747); long pauses are left out, and times are put back after.
+Where somebody speaks on for longer without a pause, the cut is made where a voice is least likely, and both sides hear
+the sound around it: a word belongs to the side that holds its middle, and one that both may have is kept once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import inf
 
 import numpy as np
 
 from convemo.asr.base import Progress
 from convemo.audio import Audio
+from convemo.audio.vad import FRAME_S, probabilities
 from convemo.types import TranscriptSegment, Word
 
 Stretch = tuple[float, float]
@@ -23,12 +27,18 @@ Stretch = tuple[float, float]
 
 PAD_S = 0.2
 """Sound kept around each stretch of speech: detectors are late for soft onsets and early for released stops."""
-PAUSE_S = 2.0
-"""Longest pause that stays as it is; of a longer one only the padding is heard."""
+PAUSE_S = 1.0
+"""Longest pause that stays as it is; of a longer one only the padding is heard.
+faster-whisper's own filter keeps 0.8 s of one; 2 s were tried, and cost a window more in nine for silence."""
 PASSAGE_S = 30.0
 """Length aimed at: what Whisper hears at once (Radford et al. 2022, arXiv:2212.04356)."""
-UNBROKEN_S = 300.0
-"""Speech that long without any pause is cut all the same, to bound memory; it is music or noise."""
+SEAM_S = 1.0
+"""Sound that is heard twice on each side of a cut in unbroken speech: few words are longer than two of these."""
+JITTER_S = 0.1
+"""Two hearings of one word place its middle so much apart; so near to a seam either side may have it, and one of two equal ones goes."""
+
+CutAt = Callable[[float, float], float]
+"""``(earliest, latest) -> instant`` to cut unbroken speech at, in seconds of the recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,27 @@ class Passage:
     """
 
     stretches: tuple[Stretch, ...]
+    since: float = -inf
+    until: float = inf
+    """Seams: words whose middle lies between are this passage's; what else it hears belongs to the neighbours."""
+
+    def owns(self, start: float, end: float) -> bool:
+        """Whether a word with these times of the recording is this passage's; within `JITTER_S` of a seam it is both neighbours'."""
+        return self.since - JITTER_S <= (start + end) / 2 <= self.until + JITTER_S
+
+    def own(self, words: Iterable[Word], before: Sequence[Word]) -> list[Word]:
+        """The words that are this passage's, without those that the passage before it, across a seam, has too.
+
+        Args:
+            words: with times of the recording.
+            before: what `own` gave for the passage before.
+        """
+        return [w for w in words if self.owns(w.start, w.end) and not any(self._same(w, other) for other in before)]
+
+    def _same(self, word: Word, other: Word) -> bool:
+        here, there = (word.start + word.end) / 2, (other.start + other.end) / 2
+        near = max(abs(here - self.since), abs(there - self.since), abs(here - there)) <= 2 * JITTER_S
+        return near and _spelling(word.text) == _spelling(other.text)
 
     @property
     def start(self) -> float:
@@ -71,60 +102,91 @@ class Passage:
         return min(max(start + shift, first), last), min(max(end + shift, first), last)
 
 
-def passages(speech: Sequence[Stretch], duration_s: float, length_s: float = PASSAGE_S, pause_s: float = PAUSE_S) -> Iterator[Passage]:
-    """Cuts a recording at its pauses.
+def _spelling(text: str) -> str:
+    return text.strip(" .,!?…").casefold()
+
+
+def passages(
+    speech: Sequence[Stretch],
+    duration_s: float,
+    length_s: float = PASSAGE_S,
+    pause_s: float = PAUSE_S,
+    cut_at: CutAt = lambda earliest, latest: latest,
+) -> Iterator[Passage]:
+    """Cuts a recording at its pauses, into passages of at most `length_s`.
 
     Args:
         speech: where voices are, in order, in seconds.
         duration_s: of the recording.
-        length_s: a passage is at most this long, unless one stretch alone is longer.
+        length_s: what the recogniser hears at once.
         pause_s: longest pause that stays as it is.
+        cut_at: where to cut speech that lasts longer without a pause.
 
-    >>> [p.stretches for p in passages([(1.0, 2.0), (3.0, 5.0), (9.0, 39.0)], duration_s=60.0)]
-    [((0.8, 5.2),), ((8.8, 39.2),)]
+    >>> [p.stretches for p in passages([(1.0, 2.0), (2.5, 5.0), (9.0, 38.0)], duration_s=60.0)]
+    [((0.8, 5.2),), ((8.8, 38.2),)]
+    >>> [(p.stretches, p.since, p.until) for p in passages([(10.0, 50.0)], 60.0, cut_at=lambda earliest, latest: 30.0)]
+    [(((9.8, 31.0),), -inf, 30.0), (((29.0, 50.2),), 30.0, inf)]
     """
-    held: list[Stretch] = []
+    held: list[Passage] = []  # of one stretch each
     held_s = 0.0
-    for start, end in _joined(speech, duration_s, length_s, pause_s):
-        if held and held_s + end - start > length_s:
-            yield Passage(tuple(held))
-            held, held_s = [], 0.0
-        held.append((start, end))
-        held_s += end - start
+    for stretch in _padded(speech, duration_s):
+        for part in _cut(stretch, length_s, cut_at):
+            joins = bool(held) and part.since == -inf and part.start - held[-1].end <= pause_s - 2 * PAD_S
+            more_s = part.end - held[-1].end if joins else part.duration_s
+            if held and held_s + more_s > length_s:
+                yield _together(held)
+                held, held_s, joins, more_s = [], 0.0, False, part.duration_s
+            if joins:
+                before = held.pop()
+                part = Passage(((before.start, part.end),), before.since, part.until)
+            held.append(part)
+            held_s += more_s
     if held:
-        yield Passage(tuple(held))
+        yield _together(held)
 
 
-def _joined(speech: Sequence[Stretch], duration_s: float, length_s: float, pause_s: float) -> Iterator[Stretch]:
-    """Stretches with padding; neighbours become one across a short pause, while the sum is not too long."""
-    current: Stretch | None = None
-    for start, end in speech:
-        start, end = max(0.0, start - PAD_S), min(duration_s, end + PAD_S)
-        if current is not None and start - current[1] <= pause_s - 2 * PAD_S and end - current[0] <= length_s:
-            current = (current[0], max(current[1], end))
-            continue
-        if current is not None:
-            yield from _cut(current)
-            start = max(start, current[1])  # paddings that meet: no sound is heard twice
-        current = (start, end) if end > start else None
-    if current is not None:
-        yield from _cut(current)
+def _together(parts: Sequence[Passage]) -> Passage:
+    # The two sides of a seam never meet here: they hear the sound around it twice, so together they are longer than a passage may be.
+    return Passage(tuple(part.stretches[0] for part in parts), parts[0].since, parts[-1].until)
 
 
-def _cut(stretch: Stretch) -> Iterator[Stretch]:
-    start, end = stretch
-    while end - start > UNBROKEN_S:
-        yield start, start + UNBROKEN_S
-        start += UNBROKEN_S
-    yield start, end
+def _padded(speech: Sequence[Stretch], duration_s: float) -> Iterator[Stretch]:
+    """Each stretch with the sound around it; in a short pause two paddings meet in the middle, and no sound is heard twice."""
+    ends = [-inf, *(end for _, end in speech)]
+    starts = [*(start for start, _ in speech), inf]
+    for i, (start, end) in enumerate(speech):
+        before, after = min(PAD_S, (start - ends[i]) / 2), min(PAD_S, (starts[i + 1] - end) / 2)
+        yield max(0.0, start - before), min(duration_s, end + after)
 
 
-def listen(audio: Audio, parts: Sequence[Passage], progress: Progress | None) -> Iterator[tuple[Passage, np.ndarray]]:
-    """Each passage with its sound, one in memory at a time; progress is told when the caller is done with it."""
-    for part in parts:
-        yield part, part.samples(audio)
+def _cut(stretch: Stretch, length_s: float, cut_at: CutAt) -> Iterator[Passage]:
+    (start, end), since = stretch, -inf
+    while end - start > length_s:
+        seam = cut_at(start + length_s / 2, start + length_s - SEAM_S)
+        yield Passage(((start, seam + SEAM_S),), since, seam)
+        start, since = seam - SEAM_S, seam
+    yield Passage(((start, end),), since)
+
+
+def least_voiced(audio: Audio) -> CutAt:
+    """Cuts where a voice is least likely: at a breath, or at least at a stop consonant ("min-cut" of WhisperX)."""
+
+    def cut_at(earliest: float, latest: float) -> float:
+        first = round(earliest / FRAME_S)
+        voice = np.convolve(probabilities(audio)[first : round(latest / FRAME_S)], np.full(3, 1 / 3), mode="valid")
+        return (first + 1 + int(np.argmin(voice)) + 0.5) * FRAME_S
+
+    return cut_at
+
+
+def listen(
+    audio: Audio, parts: Sequence[Passage], progress: Progress | None, at_once: int = 1
+) -> Iterator[list[tuple[Passage, np.ndarray]]]:
+    """Passages with their sound, `at_once` in memory at a time; progress is told when the caller is done with them."""
+    for first in range(0, len(parts), at_once):
+        yield [(part, part.samples(audio)) for part in parts[first : first + at_once]]
         if progress is not None:
-            progress(part.end, audio.duration_s)
+            progress(parts[min(first + at_once, len(parts)) - 1].end, audio.duration_s)
     if progress is not None:
         progress(audio.duration_s, audio.duration_s)
 

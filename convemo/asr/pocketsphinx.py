@@ -11,12 +11,12 @@ from importlib.util import find_spec
 import numpy as np
 
 from convemo.asr.base import Progress
-from convemo.asr.passages import Passage, Timeline, listen, passages
+from convemo.asr.passages import Passage, Timeline, least_voiced, listen, passages
 from convemo.audio import Audio
 from convemo.audio.vad import speech
 from convemo.errors import ConfigError, EngineFailed, EngineUnavailable
 from convemo.registry import Availability
-from convemo.types import Transcript, TranscriptSegment, Word
+from convemo.types import Transcript, Word
 
 PASSAGE_S = 15.0
 PAUSE_S = 0.5
@@ -32,15 +32,18 @@ class PocketSphinx:
         language: ``"en"`` or ``None``.
         device: ``"auto"`` or ``"cpu"``.
         offline: it never touches the network.
+        translate: it cannot.
 
     Raises:
         EngineUnavailable: pocketsphinx is not installed.
-        ConfigError: another language or device.
+        ConfigError: another language or device, or a translation.
     """
 
     id = "pocketsphinx"
 
-    def __init__(self, *, language: str | None = None, device: str = "auto", offline: bool = False):
+    def __init__(self, *, language: str | None = None, device: str = "auto", offline: bool = False, translate: bool = False):
+        if translate:
+            raise ConfigError("an engine that translates, for translate=True", "pocketsphinx", "Choose faster-whisper:small.")
         if language not in (None, "en"):
             raise ConfigError("English for pocketsphinx, whose package carries no other model", repr(language), "Choose faster-whisper.")
         if device not in ("auto", "cpu"):
@@ -55,21 +58,23 @@ class PocketSphinx:
         here = find_spec("pocketsphinx") is not None
         return Availability(here, "" if here else "pocketsphinx is not installed", "" if here else _INSTALL)
 
-    def transcribe(self, audio: Audio, progress: Progress | None = None) -> Transcript:
+    def transcribe(self, audio: Audio, progress: Progress | None = None, language: str | None = None) -> Transcript:
         """The words of one voice, one passage between pauses at a time; each passage is a segment.
 
         Raises:
             EngineFailed: it broke; the cause is attached.
         """
-        timeline = Timeline(audio.duration_s)
-        parts = list(passages(speech(audio), audio.duration_s, PASSAGE_S, PAUSE_S))
+        timeline, segments, words = Timeline(audio.duration_s), [], []
+        parts = list(passages(speech(audio), audio.duration_s, PASSAGE_S, PAUSE_S, least_voiced(audio)))
         try:
-            segments = [self._segment(part, samples, timeline) for part, samples in listen(audio, parts, progress)]
+            for ((part, samples),) in listen(audio, parts, progress):
+                words = part.own(self._words(part, samples), before=words)
+                segments.append(timeline.segment(" ".join(word.text for word in words), words))
         except Exception as error:  # its C code raises RuntimeError and ValueError
             raise EngineFailed("pocketsphinx to transcribe", f"{type(error).__name__}: {error}") from error
         return Transcript(tuple(s for s in segments if s is not None), language="en", source=self.id)
 
-    def _segment(self, part: Passage, samples: np.ndarray, timeline: Timeline) -> TranscriptSegment | None:
+    def _words(self, part: Passage, samples: np.ndarray) -> list[Word]:
         if self._decoder is None:
             from pocketsphinx import Decoder
 
@@ -83,8 +88,7 @@ class PocketSphinx:
             Word(spoken(s.word), *part.place(s.start_frame * frame_s, (s.end_frame + 1) * frame_s), confidence=min(s.prob, 1.0))
             for s in decoder.seg() or ()
         ]
-        words = [word for word in found if word.text]
-        return timeline.segment(" ".join(word.text for word in words), words)
+        return [word for word in found if word.text]
 
 
 def spoken(entry: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from convemo import registry
-from convemo.asr import faster_whisper, hub, openai_whisper
+from convemo.asr import faster_whisper, hub
 from convemo.asr.base import Transcriber
+from convemo.asr.whisper_rules import translates
 from convemo.errors import EngineUnavailable
 
 ON_PROCESSOR = ("small", "large-v3-turbo", "medium", "base", "large-v3", "large-v2", "large-v1", "tiny")
@@ -25,6 +26,8 @@ def choose(
     language: str | None = None,
     device: str = "auto",
     offline: bool = False,
+    translate: bool = False,
+    compute_type: str | None = None,
     announce: hub.Announce | None = None,
 ) -> tuple[Transcriber | None, str | None]:
     """The engine that a spec names and, where there is none, why, in a sentence to show.
@@ -34,46 +37,52 @@ def choose(
         language: ISO 639-1 code; ``None`` to detect it.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``.
         offline: fetch nothing; take what is here.
+        translate: have other languages translated into English.
+        compute_type: of faster-whisper; ``None`` for what suits the device.
         announce: told one sentence before weights are fetched; ``None`` writes it to standard error.
 
     Raises:
         EngineUnavailable: an engine was named that is not installed, or whose weights are not here and cannot be fetched.
-        UnknownEngine, ConfigError: the spec, the language or the device makes no sense.
+        UnknownEngine, ConfigError: the spec, the language or the device makes no sense, or the engine does not translate.
 
     >>> choose("none")
     (None, 'Transcription is switched off.')
     """
     settings = {"language": language, "device": device, "offline": offline}
+    if translate and language != "en":
+        settings["translate"] = True
+    if compute_type is not None:
+        settings["compute_type"] = compute_type
     if spec == "none":
         return None, "Transcription is switched off."
     if spec != "auto":
         if spec.partition(":")[0] in ("faster-whisper", "openai-whisper"):
             settings["announce"] = announce
         return registry.build("asr", spec, **settings), None
-    for candidate in _here(language, device):
-        return registry.build("asr", candidate, **settings), None
+    for name in _here(language, device):
+        if "translate" not in settings or translates(name):
+            return registry.build("asr", f"faster-whisper:{name}", **settings), None
     try:
         return faster_whisper.FasterWhisper(FETCHED, **settings, announce=announce), None
     except EngineUnavailable as error:
-        return None, _without_words(error, offline)
+        return None, _without_words(error, offline, "translate" in settings)
 
 
-def _without_words(error: EngineUnavailable, offline: bool) -> str:
+def _without_words(error: EngineUnavailable, offline: bool, translate: bool) -> str:
     if find_spec("faster_whisper") is None:
         return f"No Whisper is usable here. {error.hint}"
-    english = ", ".join(faster_whisper.present())
-    what = f"The Whisper weights here ({english}) know English only, which was not asked for" if english else "No Whisper weights are here"
-    cannot = "offline nothing is fetched" if offline else "none can be fetched now"
-    return f"{what}, and {cannot}. Mend it: `{faster_whisper.mend(FETCHED)}`."
+    here = ", ".join(faster_whisper.present())
+    cannot = "cannot translate" if translate else "know English only, which was not asked for"
+    what = f"The Whisper weights here ({here}) {cannot}" if here else "No Whisper weights are here"
+    fetching = "offline nothing is fetched" if offline else "none can be fetched now"
+    return f"{what}, and {fetching}. Mend it: `{faster_whisper.mend(FETCHED)}`."
 
 
 def _here(language: str | None, device: str) -> Iterator[str]:
-    """Specs whose weights are present, best first; faster-whisper before openai-whisper, which is slower."""
-    engines = (("faster-whisper", "faster_whisper", faster_whisper), ("openai-whisper", "whisper", openai_whisper))
-    for engine, package, module in engines:
-        present = module.present() if find_spec(package) else ()
-        for name in ON_GPU if present and _gpu(device) else ON_PROCESSOR:
-            yield from (f"{engine}:{m}" for m in _variants(name, language) if m in present)
+    """Models of faster-whisper whose weights are present, best first. openai-whisper's are pickles: by explicit choice only."""
+    present = faster_whisper.present() if find_spec("faster_whisper") else ()
+    for name in ON_GPU if present and _gpu(device) else ON_PROCESSOR:
+        yield from (variant for variant in _variants(name, language) if variant in present)
 
 
 def _variants(name: str, language: str | None) -> tuple[str, ...]:

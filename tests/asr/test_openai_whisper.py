@@ -1,4 +1,4 @@
-"""Run with the package `openai-whisper`, which the default development install leaves out for its size."""
+"""Run with the package `openai-whisper`; `make test` installs it without what only a GPU needs."""
 
 from functools import partialmethod
 from importlib import import_module
@@ -7,10 +7,12 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from convemo.asr import openai_whisper
+from convemo.asr import judge, openai_whisper
 from convemo.asr.openai_whisper import OpenAIWhisper
 from convemo.audio import Audio
 from convemo.errors import ConfigError, EngineFailed, EngineUnavailable
+
+from .conftest import check_words, words_of
 
 END_OF_TEXT = 50257  # its number in the multilingual vocabulary
 installed = pytest.mark.skipif(find_spec("whisper") is None, reason="openai-whisper is not installed")
@@ -18,11 +20,21 @@ installed = pytest.mark.skipif(find_spec("whisper") is None, reason="openai-whis
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """A checkpoint of the true form, ``{"dims", "model_state_dict"}``, with random weights."""
+    """A multilingual checkpoint of the true form, ``{"dims", "model_state_dict"}``, with random weights."""
+    return write_checkpoint(tmp_path_factory.mktemp("weights") / "random.pt", tokens=51865)
+
+
+@pytest.fixture(scope="module")
+def english_checkpoint(tmp_path_factory):
+    """One that knows English only: its vocabulary is one token smaller."""
+    return write_checkpoint(tmp_path_factory.mktemp("weights") / "random.en.pt", tokens=51864)
+
+
+def write_checkpoint(path, tokens):
     whisper, torch = pytest.importorskip("whisper"), pytest.importorskip("torch")
     torch.manual_seed(3)
     dims = whisper.ModelDimensions(
-        n_mels=80, n_audio_ctx=1500, n_audio_state=32, n_audio_head=2, n_audio_layer=1, n_vocab=51865, n_text_ctx=448, n_text_state=32,
+        n_mels=80, n_audio_ctx=1500, n_audio_state=32, n_audio_head=2, n_audio_layer=1, n_vocab=tokens, n_text_ctx=448, n_text_state=32,
         n_text_head=2, n_text_layer=2,
     )  # fmt: skip
     weights = whisper.model.Whisper(dims).state_dict()
@@ -32,24 +44,57 @@ def checkpoint(tmp_path_factory):
     # Peaked, and now and then at its end: a flat model would be decoded six times over, to the full 448 tokens.
     embedding = torch.nn.init.normal_(weights["decoder.token_embedding.weight"], std=2.0)
     embedding[:, 0] = 0.0
-    embedding[END_OF_TEXT, 0] = weights["decoder.ln.bias"][0] = 4.5
-    path = tmp_path_factory.mktemp("weights") / "random.pt"
+    embedding[END_OF_TEXT - (tokens < 51865), 0] = weights["decoder.ln.bias"][0] = 4.5
     torch.save({"dims": vars(dims), "model_state_dict": weights}, path)
     return path
 
 
-@installed
-@pytest.mark.slow
-def test_words_are_in_order_and_inside_the_sound(checkpoint, voice, no_network, monkeypatch):
-    monkeypatch.setattr(openai_whisper, "believable", lambda *doubts: True)  # random weights say nothing that Whisper's rules believe
+@pytest.fixture
+def hasty(monkeypatch):
+    """Random weights say nothing that Whisper's rules believe, nor need it be decoded six times, or at length."""
+    monkeypatch.setattr(judge, "believable", lambda heard: True)
     model = import_module("whisper.model").Whisper
-    monkeypatch.setattr(model, "transcribe", partialmethod(model.transcribe, temperature=0.0))  # nor need it be decoded six times
-    transcript = OpenAIWhisper(str(checkpoint), offline=True, device="cpu").transcribe(voice)
-    words = [word for segment in transcript.segments for word in segment.words]
-    times = [t for word in words for t in (word.start, word.end)]
-    assert words and times == sorted(times) and all(3.0 <= t <= 9.5 for t in times)
-    assert all(type(t) is float for t in times) and all(0 <= word.confidence <= 1 for word in words)
-    assert transcript.source == "openai-whisper:random" and len(transcript.language) in (2, 3)
+    monkeypatch.setattr(model, "transcribe", partialmethod(model.transcribe, temperature=0.0, sample_len=60))
+
+
+@installed
+@pytest.mark.parametrize("kind", ["checkpoint", "english_checkpoint"])
+def test_words_are_in_order_and_inside_the_sound(kind, request, voice, no_network, hasty):
+    path = request.getfixturevalue(kind)
+    transcript = OpenAIWhisper(str(path), offline=True, device="cpu").transcribe(voice)
+    check_words(transcript, voice)
+    assert words_of(transcript) and words_of(transcript)[0].start >= 2.5
+    assert transcript.source == f"openai-whisper:{path.stem}"
+    if kind == "checkpoint":
+        assert len(transcript.language) in (2, 3) and 0 < transcript.language_confidence <= 1
+    else:
+        assert transcript.language == "en" and transcript.language_confidence is None
+
+
+@installed
+def test_a_translation_is_marked_as_one(checkpoint, voice, hasty):
+    transcript = OpenAIWhisper(str(checkpoint), language="nl", translate=True, offline=True, device="cpu").transcribe(voice)
+    check_words(transcript, voice)
+    assert (transcript.language, transcript.translated_from) == ("en", "nl") and "approximate" in transcript.notes[0]
+
+
+@installed
+def test_a_checkpoint_that_does_not_translate_is_refused(english_checkpoint, tmp_path, voice):
+    with pytest.raises(ConfigError, match="not trained to translate"):
+        OpenAIWhisper(str(english_checkpoint), translate=True, offline=True)
+    renamed = tmp_path / "mine.pt"
+    renamed.write_bytes(english_checkpoint.read_bytes())
+    with pytest.raises(ConfigError, match="not trained to translate"):
+        OpenAIWhisper(str(renamed), translate=True, offline=True, device="cpu").transcribe(voice)
+
+
+@installed
+def test_that_a_checkpoint_is_a_pickle_is_said_before_it_is_read(checkpoint):
+    said = []
+    engine = OpenAIWhisper(str(checkpoint), offline=True, device="cpu", announce=said.append)
+    assert said == []
+    engine._loaded()
+    assert len(said) == 1 and "a pickle" in said[0] and str(checkpoint) in said[0]
 
 
 @installed
@@ -108,6 +153,11 @@ def test_where_the_package_is_missing_the_command_installs_it(monkeypatch):
     assert OpenAIWhisper.availability().mend == "pip install 'convemo[whisper]'"
     with pytest.raises(EngineUnavailable, match=r"pip install 'convemo\[whisper\]'"):
         OpenAIWhisper("base")
+
+
+def test_a_folder_is_sent_to_the_other_engine(tmp_path):
+    with pytest.raises(ConfigError, match="goes to faster-whisper:"):
+        OpenAIWhisper(str(tmp_path))
 
 
 def test_neither_a_name_nor_a_file_is_refused():

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convemo.asr.passages import PAD_S, PASSAGE_S, UNBROKEN_S, Passage, Timeline, listen, passages
+from convemo.asr.passages import PAD_S, PASSAGE_S, SEAM_S, Passage, Timeline, listen, passages
 from convemo.audio import Audio
 from convemo.types import Word
 
@@ -25,37 +25,58 @@ def test_silence_makes_no_passage():
 
 
 def test_a_short_pause_is_kept_and_a_long_one_left_out():
-    (passage,) = passages([(1.0, 2.0), (3.5, 4.0), (20.0, 21.0)], duration_s=30.0)
+    (passage,) = passages([(1.0, 2.0), (2.9, 4.0), (20.0, 21.0)], duration_s=30.0)
     assert passage.stretches == ((0.8, 4.2), (19.8, 21.2))
 
 
 def test_a_passage_ends_at_a_pause_before_it_is_too_long():
-    parts = list(passages([(i * 10.0, i * 10.0 + 9.0) for i in range(6)], duration_s=60.0))
+    parts = list(passages([(i * 10.0, i * 10.0 + 9.1) for i in range(6)], duration_s=60.0))
     assert [len(part.stretches) for part in parts] == [1, 1]
     assert all(part.duration_s <= PASSAGE_S for part in parts)
 
 
-def test_speech_without_any_pause_is_cut_to_bound_memory():
-    assert [round(part.duration_s) for part in passages([(0.0, 700.0)], duration_s=700.0)] == [300, 300, 100]
+def test_speech_without_any_pause_is_cut_and_both_sides_hear_the_seam():
+    first, second = passages([(0.0, 45.0)], duration_s=45.0, cut_at=lambda earliest, latest: 20.0)
+    assert first == Passage(((0.0, 20.0 + SEAM_S),), until=20.0)
+    assert second.stretches[0][0] == 20.0 - SEAM_S and second.since == 20.0
+
+
+def test_in_a_short_pause_the_paddings_meet_and_take_nothing_from_the_next_voice():
+    first, second = passages([(0.0, 29.0), (29.2, 40.0)], duration_s=40.0)
+    assert first.end == second.start == 29.1
+
+
+def test_a_word_at_a_seam_belongs_to_the_side_that_holds_its_middle():
+    before, after = Passage(((0.0, 21.0),), until=20.0), Passage(((19.0, 40.0),), since=20.0)
+    assert before.owns(19.2, 20.4) and not after.owns(19.2, 20.4)
+    assert after.owns(19.6, 20.8) and not before.owns(19.6, 20.8)
+
+
+def test_a_word_that_both_sides_place_at_the_seam_is_kept_once():
+    before, after = Passage(((0.0, 21.0),), until=20.0), Passage(((19.0, 40.0),), since=20.0)
+    kept = before.own([Word("so", 19.0, 19.3), Word("Well,", 19.7, 20.2)], before=())
+    assert [word.text for word in kept] == ["so", "Well,"]
+    second = after.own([Word("so", 19.0, 19.3), Word("well", 19.8, 20.3), Word("yes", 20.3, 20.6)], before=kept)
+    assert [word.text for word in second] == ["yes"]
 
 
 @given(speeches())
-def test_every_voice_is_heard_once(case):
+def test_every_voice_is_heard_and_belongs_to_one_passage(case):
     regions, duration_s = case
-    stretches = [stretch for part in passages(regions, duration_s) for stretch in part.stretches]
-    assert all(0 <= start < end <= duration_s for start, end in stretches)
-    assert all(before[1] <= after[0] for before, after in pairwise(stretches))
-    assert sum(min(end, e) - max(start, s) for start, end in regions for s, e in stretches if s < end and start < e) >= sum(
-        end - start for start, end in regions
-    ) * (1 - 1e-9)
-    assert sum(e - s for s, e in stretches) <= sum(end - start + 2 for start, end in regions) + 1e-6
+    parts = list(passages(regions, duration_s))
+    assert all(0 <= start < end <= duration_s for part in parts for start, end in part.stretches)
+    assert all(before[1] <= after[0] for part in parts for before, after in pairwise(part.stretches))
+    owned = [(max(start, part.since), min(end, part.until)) for part in parts for start, end in part.stretches]
+    assert all(before[1] <= after[0] for before, after in pairwise(owned))
+    held = sum(min(end, e) - max(start, s) for start, end in regions for s, e in owned if s < end and start < e)
+    assert held >= sum(end - start for start, end in regions) * (1 - 1e-9)
+    assert sum(e - s for s, e in owned) <= sum(end - start + 2 for start, end in regions) + 1e-6
 
 
-@given(speeches())
-def test_no_passage_is_longer_than_it_may_be(case):
-    for part in passages(*case):
-        assert part.duration_s <= PASSAGE_S + 1e-6 or len(part.stretches) == 1
-        assert part.duration_s <= UNBROKEN_S + 1e-6
+@given(speeches(), st.floats(0, 1))
+def test_no_passage_is_longer_than_what_is_heard_at_once(case, where):
+    for part in passages(*case, cut_at=lambda earliest, latest: earliest + where * (latest - earliest)):
+        assert part.duration_s <= PASSAGE_S + 1e-6
 
 
 def test_a_word_goes_back_to_where_it_was_said_and_spans_no_pause_that_was_left_out():
@@ -76,9 +97,15 @@ def test_the_sound_of_a_passage_is_its_stretches_joined():
 def test_progress_is_told_after_each_passage_and_ends_at_the_end():
     audio, told = Audio.from_array(np.zeros(16000 * 4, np.float32), 16000), []
     parts = [Passage(((0.0, 1.0),)), Passage(((2.0, 3.0),))]
-    for part, _ in listen(audio, parts, lambda *now: told.append(now)):
+    for ((part, _),) in listen(audio, parts, lambda *now: told.append(now)):
         told.append(part)
     assert told == [parts[0], (1.0, 4.0), parts[1], (3.0, 4.0), (4.0, 4.0)]
+
+
+def test_several_passages_are_in_memory_at_once_and_no_more():
+    audio = Audio.from_array(np.zeros(16000 * 4, np.float32), 16000)
+    parts = [Passage(((float(i), i + 0.5),)) for i in range(3)]
+    assert [[part for part, _ in group] for group in listen(audio, parts, None, at_once=2)] == [parts[:2], parts[2:]]
 
 
 @given(st.lists(st.tuples(st.floats(-5, 15), st.floats(-5, 15)), min_size=1, max_size=30))

@@ -3,16 +3,15 @@ import pytest
 from convemo.asr import faster_whisper, hub, openai_whisper, select
 from convemo.asr.faster_whisper import FasterWhisper
 from convemo.asr.select import choose
-from convemo.errors import EngineUnavailable, UnknownEngine
+from convemo.errors import ConfigError, EngineUnavailable, UnknownEngine
 
 
 @pytest.fixture
 def here(monkeypatch):
-    """Says which weights are here: ``here("base", "tiny", openai=("medium",))``; what would be built is its spec."""
+    """Says which weights are here: ``here("base", "tiny")``; what would be built is its spec."""
 
-    def weights(*faster, openai=()):
+    def weights(*faster):
         monkeypatch.setattr(faster_whisper, "present", lambda: faster)
-        monkeypatch.setattr(openai_whisper, "present", lambda: openai)
         monkeypatch.setattr(select, "find_spec", lambda name: object())
         monkeypatch.setattr(select, "_gpu", lambda device: device == "cuda")
         monkeypatch.setattr(select.registry, "build", lambda kind, spec, **settings: spec)
@@ -32,9 +31,39 @@ def test_auto_takes_an_english_model_only_where_english_was_asked_for(here):
     assert choose("auto", offline=True, language=None)[0] == "faster-whisper:base"
 
 
-def test_auto_falls_back_on_openai_whisper_if_only_its_weights_are_here(here):
-    here(openai=("base",))
-    assert choose("auto", offline=True) == ("openai-whisper:base", None)
+def test_auto_never_takes_openais_checkpoints_which_are_pickles(monkeypatch, no_network):
+    folder = openai_whisper.cache_folder()
+    folder.mkdir(parents=True)
+    (folder / "base.pt").write_bytes(b"")
+    assert choose("auto", offline=True)[0] is None
+
+
+def test_auto_takes_a_model_that_translates_where_that_was_asked_for(here):
+    here("large-v3-turbo", "base")
+    assert choose("auto", offline=True)[0] == "faster-whisper:large-v3-turbo"
+    assert choose("auto", offline=True, translate=True)[0] == "faster-whisper:base"
+    assert choose("auto", offline=True, translate=True, language="en")[0] == "faster-whisper:large-v3-turbo"
+
+
+def test_auto_says_so_if_what_is_here_cannot_translate(here, monkeypatch):
+    here("large-v3-turbo")
+    monkeypatch.setattr(hub, "cached", lambda *a: None)
+    engine, why = choose("auto", offline=True, translate=True)
+    assert engine is None and "(large-v3-turbo) cannot translate" in why
+
+
+@pytest.mark.parametrize("spec", ["pocketsphinx", "faster-whisper:turbo", "faster-whisper:base.en"])
+def test_an_engine_that_cannot_translate_is_refused(spec):
+    with pytest.raises(ConfigError, match="translate=True"):
+        choose(spec, translate=True, offline=True)
+
+
+def test_a_third_partys_engine_is_asked_to_translate_only_where_that_was_asked_for(monkeypatch):
+    built = []
+    monkeypatch.setattr(select.registry, "build", lambda *spec, **settings: built.append(settings))
+    choose("theirs", translate=True)
+    choose("theirs", translate=True, language="en")
+    assert ["translate" in settings for settings in built] == [True, False]
 
 
 def test_auto_offline_without_weights_says_so_with_the_command_that_mends_it(no_network):
