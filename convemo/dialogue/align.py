@@ -57,7 +57,8 @@ def align(
         if diarization is not None and not _same_speakers(tokens, diarization):
             diarization = None
         presence = Presence(diarization.turns) if diarization is not None else None
-        tokens = with_speakers(tokens, presence)
+        foremost = Presence(diarization.exclusive) if diarization is not None and diarization.exclusive else presence
+        tokens = with_speakers(tokens, foremost)
     pieces = split(tokens, rules)
     evidence = _evidence(pieces, presence, speech, words_known=transcript is not None)
     utterances = tuple(
@@ -78,6 +79,7 @@ def align(
         utterances=utterances,
         speakers=_speakers(listed, (utterance.speaker for utterance in utterances)),
         language=transcript.language if transcript else None,
+        translated_from=transcript.translated_from if transcript else None,
     )
 
 

@@ -28,7 +28,8 @@ def interleave(parts: Sequence[tuple[Speaker, Transcript]]) -> Transcript:
         parts: for each speaker, what was heard on their channel; every segment has a beginning.
 
     Returns:
-        All segments in order of time, each with its speaker on it and on its words. The language is the parts' own if they agree.
+        All segments in order of time, each with its speaker on it and on its words. The language is the parts' own if they agree;
+        a note that is not on all of them says whose words it is about.
 
     Raises:
         ValueError: a segment has no beginning, so that there is no order.
@@ -46,11 +47,21 @@ def interleave(parts: Sequence[tuple[Speaker, Transcript]]) -> Transcript:
             words = tuple(replace(word, speaker=speaker.id) for word in segment.words)
             segments.append(replace(segment, speaker=speaker.id, words=words))
     languages = {transcript.language for _, transcript in parts if transcript.language is not None}
+    sure = [transcript.language_confidence for _, transcript in parts if transcript.language_confidence is not None]
     return Transcript(
         segments=tuple(sorted(segments, key=lambda segment: segment.start)),
         speakers=tuple(speaker for speaker, _ in parts),
         language=languages.pop() if len(languages) == 1 else None,
         source=" + ".join(dict.fromkeys(transcript.source for _, transcript in parts if transcript.source)),
+        language_confidence=min(sure, default=None),
+        translated_from=next((transcript.translated_from for _, transcript in parts if transcript.translated_from), None),
+        notes=tuple(
+            dict.fromkeys(
+                note if all(note in other.notes for _, other in parts) else f"{speaker.name or speaker.id}: {note}"
+                for speaker, transcript in parts
+                for note in transcript.notes
+            )
+        ),
     )
 
 

@@ -37,6 +37,13 @@ class Timeline:
             return np.zeros(len(starts))
         return np.interp(ends, self._knots, self._held_until) - np.interp(starts, self._knots, self._held_until)
 
+    def holds(self, times: np.ndarray) -> np.ndarray:
+        """Which of these instants lie in the union; ``(N,)`` seconds → ``(N,)`` booleans."""
+        if not len(self.starts):
+            return np.zeros(len(times), dtype=bool)
+        last = np.searchsorted(self.starts, times, side="right") - 1  # the last span that has begun; -1 where none has
+        return (last >= 0) & (times < self.ends[last])
+
     def within(self, start: float, end: float) -> list[tuple[float, float]]:
         """The parts of the union that lie in ``[start, end)``."""
         first, last = np.searchsorted(self.ends, start, side="right"), np.searchsorted(self.starts, end, side="left")

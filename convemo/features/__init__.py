@@ -1,6 +1,7 @@
 """Sound as numbers: log-mel spectrum, F0, energy, and the functionals of an utterance. Numpy only.
 
-One second of sound takes about 6 ms of one core.
+One second of sound takes about 6 ms of one core. This is what the acoustic channel hears; what people can read of a voice (pitch, jitter,
+formants and so on, with units) is `convemo.features.voice`.
 """
 
 from __future__ import annotations

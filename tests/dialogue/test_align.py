@@ -1,5 +1,7 @@
 """Who said what: words × turns."""
 
+from dataclasses import replace
+
 import pytest
 
 from convemo.dialogue.align import align
@@ -38,6 +40,13 @@ def test_in_overlapped_speech_it_does_not_matter_who_spoke_first_of_all():
     heard = transcript(said("Hello there. I have told you that already, twice.", start=0.0, word_s=0.5))
     dialogue = align(heard, turns(ben=[(0.0, 1.0), (2.0, 3.6)], ana=(1.0, 4.5)))
     assert lines(dialogue) == ["ben: Hello there.", "ana: I have told you that already, twice."]
+
+
+def test_where_the_foremost_voice_is_known_words_go_by_it_and_overlap_by_all_turns():
+    heard, both = words("hello", 1.0, 1.4), turns(ana=(0.0, 2.0), ben=(0.9, 1.5))
+    assert [u.speaker for u in align(heard, both)] == ["ana"]
+    dialogue = align(heard, replace(both, exclusive=(Turn(0.0, 0.9, "ana"), Turn(0.9, 1.5, "ben"), Turn(1.5, 2.0, "ana"))))
+    assert [(u.speaker, u.evidence.overlap) for u in dialogue] == [("ben", 1.0)]
 
 
 def test_a_word_held_by_two_turns_of_one_speaker_counts_both():

@@ -48,6 +48,18 @@ def test_the_language_is_kept_if_the_channels_agree():
     assert interleave([(Speaker("a"), in_language("de")), (Speaker("b"), in_language("de"))]).source == "engine"
 
 
+def test_a_note_on_every_channel_is_told_once_and_another_one_names_its_speaker():
+    left, right = Transcript((), notes=("Both.", "One.")), Transcript((), notes=("Both.",))
+    assert interleave([(Speaker("a", "Ana"), left), (Speaker("b"), right)]).notes == ("Both.", "Ana: One.")
+
+
+def test_a_translation_on_any_channel_marks_the_whole_and_the_language_is_as_sure_as_the_least_sure():
+    left = Transcript((), language="en", translated_from="pl", language_confidence=0.9)
+    right = Transcript((), language="en", language_confidence=0.6)
+    whole = interleave([(Speaker("a"), left), (Speaker("b"), right)])
+    assert (whole.language, whole.translated_from, whole.language_confidence) == ("en", "pl", 0.6)
+
+
 def test_a_channel_without_times_cannot_be_put_in_order():
     with pytest.raises(ValueError, match="times"):
         interleave([(Speaker("a"), transcript(cue("one")))])
