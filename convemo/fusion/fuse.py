@@ -11,9 +11,11 @@ import numpy as np
 
 from convemo.errors import ConfigError
 from convemo.fusion.conformal import label_sets
+from convemo.fusion.gating import Gate, qualities
 from convemo.fusion.loglinear import log_softmax
 from convemo.fusion.parameters import FusionParameters
 from convemo.fusion.pool import pattern_name, pool_terms, rows_by_pattern
+from convemo.results import Weighting
 from convemo.types import ChannelResult, Dialogue, LabelSet, ModelInfo
 from convemo.weights import MANIFEST, ROOT, file_sha256, load_manifest
 
@@ -41,6 +43,9 @@ class Fused:
     where nobody has fitted these channels, so that nothing can be promised."""
     abstained: np.ndarray
     """``(N,)`` booleans: scored, but not surely enough for the chosen risk."""
+    weighting: Mapping[str, tuple[Weighting | None, ...]]
+    """Channel → for each utterance how far it was heard, and which evidence decided that; ``None`` where it had its full weight, or
+    nothing to say. Channels without a gate are not listed."""
 
 
 class Fusion:
@@ -60,6 +65,7 @@ class Fusion:
         self.model = model or ModelInfo("fusion")
         self.labels = LabelSet(parameters.labels)
         self._patterns = {frozenset(p.weights): p.build(self.labels) for p in parameters.patterns.values()}
+        self._gates = {name: Gate(channel.gate) for name, channel in parameters.channels.items() if channel.gate}
         self._history = parameters.history.build()
 
     @classmethod
@@ -87,7 +93,7 @@ class Fusion:
         without a score and leaves no trace in the history.
 
         Args:
-            dialogue: who said what.
+            dialogue: who said what; the evidence of its utterances gates the channels that have a gate.
             channels: name → its result, one row an utterance, as the channel gives it or as `calibrate` does. A name that nobody has fitted
                 joins with `pool.PRIOR_WEIGHT`.
             smooth: whether what follows may inform what went before.
@@ -100,7 +106,10 @@ class Fusion:
         shape = (len(names), len(dialogue))
         log_probs = np.array([self._scaled(n, r) for n, r in zip(names, results)]).reshape(*shape, len(self.labels))  # (C, N, K)
         available = np.array([r.valid for r in results], dtype=bool).reshape(shape)  # (C, N)
-        terms, fitted = pool_terms(names, log_probs, available, self._patterns)  # (C + 1, N, K), (N,)
+        seen = qualities(dialogue)  # (N, Q)
+        gates = {name: self._gates[name] for name in names if name in self._gates and self._knows(name, channels[name])}
+        factors = np.array([gates[n].factors(seen) if n in gates else np.ones(len(dialogue)) for n in names]).reshape(shape)  # (C, N)
+        terms, fitted = pool_terms(names, factors[..., None] * log_probs, available, self._patterns)  # (C + 1, N, K), (N,)
         for name, result, row in zip(names, results, available):
             fitted &= ~row | self._knows(name, result)
         scored = available.any(axis=0)
@@ -122,7 +131,7 @@ class Fusion:
             model=self.model,
             calibrated=bool(scored.any() and fitted[scored].all()),
         )
-        return Fused(result, contributions, sets, abstained)
+        return Fused(result, contributions, sets, abstained, _weighting(dialogue, channels, gates, seen))
 
     def calibrate(self, name: str, result: ChannelResult) -> ChannelResult:
         """One channel's own opinion at its fitted temperature: the same winners, as sure as they deserve.
@@ -178,6 +187,15 @@ def _odds(parts: np.ndarray, posteriors: np.ndarray) -> np.ndarray:
     order = np.argsort(-posteriors, axis=1, kind="stable")  # (N, K)
     rows = np.arange(len(posteriors))
     return parts[:, rows, order[:, 0]] - parts[:, rows, order[:, 1]]
+
+
+def _weighting(
+    dialogue: Dialogue, channels: Mapping[str, ChannelResult], gates: Mapping[str, Gate], seen: np.ndarray
+) -> dict[str, tuple[Weighting | None, ...]]:
+    return {
+        name: tuple(gate.weighting(u.evidence, q) if there else None for u, q, there in zip(dialogue, seen, channels[name].valid))
+        for name, gate in gates.items()
+    }
 
 
 def _mean_dimensions(channels: Mapping[str, ChannelResult], length: int) -> dict[str, np.ndarray]:

@@ -13,9 +13,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from convemo.errors import ConfigError
+from convemo.fusion.calibration import Temperature
+from convemo.fusion.gating import QUALITY, Gate
 from convemo.fusion.history import History, Transitions
 from convemo.fusion.pool import PoolWeights
 
+QuantityName = Literal[tuple(QUALITY)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 DECIMALS = 5
 ROW_SUM_TOLERANCE = 1e-3
@@ -31,6 +34,14 @@ class ChannelParameters(_Stored):
     temperature: float = Field(gt=0)
     model: str = ""
     """Id of the model whose scores these were fitted on; empty if they fit any."""
+    gate: dict[QuantityName, Annotated[float, Field(ge=0)]] = {}
+    """Quantity of evidence → how strongly the channel's weight follows it, see `convemo.fusion.gating`; empty if it does not."""
+
+    @classmethod
+    def of(cls, temperature: Temperature, model: str, gate: Gate) -> ChannelParameters:
+        """The stored form of a fitted channel."""
+        strengths = {name: rounded for name, weight in gate.weights.items() if (rounded := _rounded(weight)) > 0}
+        return cls(temperature=_rounded(temperature.temperature_), model=model, gate=strengths)
 
 
 class PatternParameters(_Stored):

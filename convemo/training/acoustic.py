@@ -20,7 +20,7 @@ from convemo.data import nemo, ravdess
 from convemo.errors import ConfigError
 from convemo.training.acoustic_batches import Augmentation, Batch, Normalisation, batches, measure
 from convemo.training.acoustic_clips import Clips, load_clips
-from convemo.training.acoustic_scores import score, write_cross_corpus
+from convemo.training.acoustic_scores import score
 from convemo.training.run import Progress, RunLog, provenance, read_config, seed_everything, write_json
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ def train(config: Path, data_root: Path, out: Path, progress: Progress | None = 
     figures = _figures(settings, model, corpora, parts, dev)
     for name in settings.zero_shot:
         found = score(model, corpora[name])
-        write_cross_corpus(out.parent / "cross_corpus.jsonl", found, "+".join(settings.corpora))
         shared = corpora[name].present & np.any([c.present for c in training], axis=0)
         figures[f"zero-shot {name}"] = found.summary(shared)
         figures[f"zero-shot {name}, no history"] = score(model, corpora[name], session=1).summary(shared)

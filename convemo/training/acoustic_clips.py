@@ -91,7 +91,7 @@ def load_clips(
         with np.load(cache) as stored:
             if str(stored["key"]) == key:
                 return Clips(corpus, **{name: stored[name] for name in stored.files if name != "key"})
-    irs, noises = _read_noise(noise)
+    irs, noises = read_noise(noise)
     frames, functionals = [[] for _ in CONDITIONS], [[] for _ in CONDITIONS]
     for done, (id, _, _, path) in enumerate(clips):
         rng = np.random.default_rng(int.from_bytes(hashlib.sha256(id.encode()).digest()[:8], "little"))
@@ -152,45 +152,59 @@ def _conditions(samples: np.ndarray, irs: list[np.ndarray], noises: list[np.ndar
     import soxr
 
     slow, fast = (soxr.resample(samples, RATE_HZ * SPEED[name], RATE_HZ) for name in ("slow", "fast"))
-    room = samples
-    if irs:
-        response = irs[rng.integers(len(irs))]
-        length = _fft_length(len(samples) + len(response))
-        room = np.fft.irfft(np.fft.rfft(samples, length) * np.fft.rfft(response, length), length)[: len(samples)]
-    noise = _pink(len(samples), rng)
+    room = reverberate(samples, irs[rng.integers(len(irs))]) if irs else samples
+    noise = pink(len(samples), rng)
     if noises and rng.random() < 0.6:
         noise = np.resize(np.roll(source := noises[rng.integers(len(noises))], rng.integers(len(source))), len(samples))
-    return samples, slow, fast, telephone(samples, rng), _with_noise(room, noise, rng.uniform(*ROOM_SNR_DB))
+    return samples, slow, fast, telephone(samples, rng), with_noise(room, noise, rng.uniform(*ROOM_SNR_DB))
 
 
 def telephone(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Sound as a telephone carries it: 300–3400 Hz, line noise, 8-bit μ-law (ITU-T G.711)."""
-    length = _fft_length(len(samples))
-    spectrum = np.fft.rfft(_with_noise(samples, rng.standard_normal(len(samples)), rng.uniform(*TELEPHONE_SNR_DB)), length)
+    noisy = with_noise(samples, rng.standard_normal(len(samples)), rng.uniform(*TELEPHONE_SNR_DB))
+    return mu_law(telephone_band(noisy)).astype(np.float32)
+
+
+def telephone_band(samples: np.ndarray) -> np.ndarray:
+    """What of a sound lies between 300 and 3400 Hz, within full scale."""
+    length = fft_length(len(samples))
+    spectrum = np.fft.rfft(samples, length)
     hz = np.fft.rfftfreq(length, 1 / RATE_HZ)
     spectrum[(hz < TELEPHONE_HZ[0]) | (hz > TELEPHONE_HZ[1])] = 0
-    narrow = np.clip(np.fft.irfft(spectrum, length)[: len(samples)], -1, 1)
-    coded = np.round(127 * np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)) / 127
-    return (np.sign(coded) * (256 ** np.abs(coded) - 1) / 255).astype(np.float32)
+    return np.clip(np.fft.irfft(spectrum, length)[: len(samples)], -1, 1)
 
 
-def _with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
+def mu_law(samples: np.ndarray) -> np.ndarray:
+    """Sound within full scale after 8 bits a sample (ITU-T G.711), at whatever rate it has."""
+    coded = np.round(127 * np.sign(samples) * np.log1p(255 * np.abs(samples)) / np.log(256)) / 127
+    return np.sign(coded) * (256 ** np.abs(coded) - 1) / 255
+
+
+def reverberate(samples: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Sound as a room with this impulse response gives it back, cut to its length."""
+    length = fft_length(len(samples) + len(response))
+    return np.fft.irfft(np.fft.rfft(samples, length) * np.fft.rfft(response, length), length)[: len(samples)]
+
+
+def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """Both together, the noise at so much less mean power."""
     gain = np.sqrt(np.mean(samples**2) / max(np.mean(noise**2), 1e-12)) * 10 ** (-snr_db / 20)
     return (samples + gain * noise).astype(np.float32)
 
 
-def _pink(length: int, rng: np.random.Generator) -> np.ndarray:
-    spectrum = np.fft.rfft(rng.standard_normal(_fft_length(length)))
+def pink(length: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise whose power falls by 3 dB an octave."""
+    spectrum = np.fft.rfft(rng.standard_normal(fft_length(length)))
     return np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)))[:length]
 
 
-def _fft_length(length: int) -> int:
+def fft_length(length: int) -> int:
     """The next power of two: a length with a large prime in it takes ten times as long."""
     return 1 << (length - 1).bit_length()
 
 
-def _read_noise(folder: Path | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Impulse responses, scaled to keep the level, and noises."""
+def read_noise(folder: Path | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Impulse responses (files in a folder ``ir``), scaled to keep the level, and noises; nothing where there is no folder."""
     if folder is None or not folder.is_dir():
         return [], []
     files = sorted(p for p in folder.rglob("*") if p.suffix in (".wav", ".ogg", ".flac") and "noise" in p.parent.name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +27,6 @@ class Scores:
     clips: Clips
     log_probs: np.ndarray
     """``(N, 7)``."""
-    history: np.ndarray
-    """``(N,)``: how many earlier clips of the actor had been heard."""
 
     def summary(self, among: np.ndarray | None = None) -> dict[str, Any]:
         """UA and WA with 95 % intervals over actors, NLL, ECE, and the recall of each label.
@@ -67,7 +63,7 @@ def score(model: AcousticModel, clips: Clips, condition: str = "clean", session:
     import torch
 
     c = CONDITIONS.index(condition)
-    deviations, heard, history = histories(clips, c, session, seed, model.config.shrinkage)
+    deviations, heard = histories(clips, c, session, seed, model.config.shrinkage)
     order = np.argsort(clips.ends[c] - clips.starts[c])
     log_probs = np.zeros((len(clips), len(LABELS)))
     was_training = model.training
@@ -80,48 +76,18 @@ def score(model: AcousticModel, clips: Clips, condition: str = "clean", session:
             inputs = (torch.from_numpy(x).to(device) for x in (frames, clips.functionals[c, rows], deviations[rows], heard[rows], lengths))
             log_probs[rows] = model(*inputs).log_softmax(dim=-1).cpu().numpy()
     model.train(was_training)
-    return Scores(clips, log_probs, history)
+    return Scores(clips, log_probs)
 
 
-def histories(clips: Clips, condition: int, session: int, seed: int, shrinkage: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Deviations ``(N, 22)``, heard ``(N, 1)`` and the number of earlier clips ``(N,)``."""
+def histories(clips: Clips, condition: int, session: int, seed: int, shrinkage: float) -> tuple[np.ndarray, np.ndarray]:
+    """Deviations ``(N, 22)`` from the actor's earlier clips, and how far these are known, ``(N, 1)``."""
     rng = np.random.default_rng(seed)
     functionals = clips.functionals[condition]
     deviations, heard = np.zeros_like(functionals), np.zeros((len(clips), 1), dtype=np.float32)
-    history = np.zeros(len(clips), dtype=int)
     for actor in np.unique(clips.actors):
         for place, i in enumerate(rng.permutation(np.flatnonzero(clips.actors == actor))):
             if place % session == 0:
                 state = SpeakerState(shrinkage)
-            history[i] = state.count(actor)
             deviations[i], heard[i] = state.deviation(actor, functionals[i])
             state.update(actor, functionals[i])
-    return deviations, heard, history
-
-
-def write_cross_corpus(path: Path, scores: Scores, trained_on: str) -> None:
-    """Puts the scores of a corpus that the model has not seen into a JSON Lines file, in place of older ones of the same pair.
-
-    Fusion is fitted on these. Each line: corpus, clip, actor, label, trained_on, log_probs (order of `LABELS`), and
-    functional_history, the number of the actor's earlier clips that were known.
-    """
-    clips = scores.clips
-    kept = []
-    if path.is_file():
-        lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-        kept = [line for line in lines if (line["corpus"], line["trained_on"]) != (clips.corpus, trained_on)]
-    for i in range(len(clips)):
-        kept.append(
-            {
-                "corpus": clips.corpus,
-                "clip": str(clips.ids[i]),
-                "actor": str(clips.actors[i]),
-                "label": LABELS[clips.labels[i]],
-                "trained_on": trained_on,
-                "log_probs": [round(float(x), 5) for x in scores.log_probs[i]],
-                "functional_history": int(scores.history[i]),
-            }
-        )
-    part = path.with_suffix(".part")
-    part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-    part.replace(path)
+    return deviations, heard

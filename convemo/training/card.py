@@ -82,7 +82,9 @@ def write_card(folder: Path, card: Card) -> None:
     parts = [f"# {card.title}", f"`{card.id}` · licence **{card.licence}**", card.summary, "## Licence", card.why_licence]
     parts += [
         "## Made from",
-        _table(("what", "licence", "how it was used"), [(f"[{s.name}]({s.url})", s.licence, s.used) for s in card.sources]),
+        _table(
+            ("what", "licence", "how it was used"), [(f"[{s.name}]({s.url})" if s.url else s.name, s.licence, s.used) for s in card.sources]
+        ),
     ]
     parts += ["## Made by", f"```shell\n{card.command}\n```"]
     if card.figures:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,28 @@ from convemo.data import emorynlp
 from convemo.errors import EngineUnavailable
 from convemo.fusion.fit import FitSettings, fit
 from convemo.fusion.fuse import FILE
-from convemo.training.compose import Clip, compose, read_clips, read_text_scores, split_actors
+from convemo.training.compose import compose, read_clips, read_texts, split_actors
 from convemo.training.fusion_figures import publish, report
 from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
+from convemo.training.scores import READINGS, ROOMS
 from convemo.types import ChannelResult, Dialogue, ModelInfo
 from convemo.weights import ROOT, read_manifest
 
 __all__ = ["FusionConfig", "fit", "train"]
 
-CONDITIONS = {"as written": "log_probs", "as raw ASR": "log_probs_raw"}
-"""How the text was read, and the field of its scores."""
-TEXT_ONLY = "EmoryNLP dev, half as written and half as raw ASR (transitions also from the labels of its train part)"
+REPORTED = {"as written": ("written", "recorded"), "as raw ASR": ("raw", "recorded"), "misheard, bad sound": ("misheard", "degraded")}
+"""How the text was read, and in which room the clips, if there are any, were heard; see `scores`. The fit has every reading in every room,
+so that neither tells of the other."""
+TEXT_ONLY = (
+    "EmoryNLP dev, a third each as written, as raw ASR and with simulated ASR errors (transitions also from the labels of its train part)"
+)
 ACOUSTIC_TOO = (
     f"composed dialogues: turns, words and labels of {TEXT_ONLY}; every labelled utterance with the acoustic scores of an acted clip of "
-    "the same label, by models trained on nEMO and scored on RAVDESS, and the reverse"
+    "the same label, by models trained on nEMO and scored on RAVDESS, and the reverse; in half of the dialogues the clips are degraded at "
+    "random"
 )
+VARIANTS: dict[str, dict[str, Any]] = {"as shipped": {}, "no gates": {"gating": False}, "full trust": {"trust": 1.0}}
+"""What is fitted side by side: changes of the settings."""
 
 
 class FusionConfig(BaseModel):
@@ -42,7 +50,7 @@ class FusionConfig(BaseModel):
     id: str
     text_dev: Path
     text_test: Path
-    acoustic: Path | None = None
+    clips: Path | None = None
     compositions: int = Field(4, ge=1, le=100)
     seed: int = 1
     trust: float = Field(0.5, ge=0, le=1)
@@ -77,23 +85,24 @@ def train(config: Path, data_root: Path, out: Path, progress: Progress | None = 
     """
     settings = read_config(Path(config), FusionConfig)
     log = RunLog(Path(out), progress)
-    known, new = split_actors(read_clips(settings.acoustic) if settings.acoustic else [], settings.seed)
     emory = Path(data_root) / "emorynlp"
-    dialogues, results = composed(emorynlp.load(emory, "dev"), settings.text_dev, CONDITIONS.values(), known, settings)
-    fusions = []
-    for trust in (settings.trust, 1.0):
-        log.progress("fit", len(fusions), 2)
-        chosen = replace(settings.fit_settings(), trust=trust)
-        fitted_on = ACOUSTIC_TOO if settings.acoustic else TEXT_ONLY
-        fusions.append(fit(dialogues, results, settings=chosen, label_sequences=emorynlp.load(emory, "train"), fitted_on=fitted_on))
-    fusion, as_fitted = fusions
+    train_labels = emorynlp.load(emory, "train")
+    conditions = product(READINGS, ROOMS if settings.clips else ROOMS[:1])
+    dev = composed(emorynlp.load(emory, "dev"), settings.text_dev, conditions, settings, known=True)
+    fusions = {}
+    for name, changes in VARIANTS.items():
+        log.progress("fit", len(fusions), len(VARIANTS))
+        chosen = replace(settings.fit_settings(), **changes)
+        fitted_on = ACOUSTIC_TOO if settings.clips else TEXT_ONLY
+        fusions[name] = fit(*dev, settings=chosen, label_sequences=train_labels, fitted_on=fitted_on)
+    fusion = fusions["as shipped"]
     fusion.parameters.save(Path(out) / FILE)
-    figures: dict[str, Any] = {"held out on dev": fusion.parameters.held_out, "held out on dev, full trust": as_fitted.parameters.held_out}
+    figures: dict[str, Any] = {f"held out on dev, {name}": variant.parameters.held_out for name, variant in fusions.items()}
     figures["test"] = {}
-    for condition, field in CONDITIONS.items():
-        log.progress("report", len(figures["test"]), len(CONDITIONS))
-        test = composed(emorynlp.load(emory, "test"), settings.text_test, [field], new, settings)
-        figures["test"][condition] = report(fusion, as_fitted, *test, settings.resamples)
+    for name, condition in REPORTED.items():
+        log.progress("report", len(figures["test"]), len(REPORTED))
+        test = composed(emorynlp.load(emory, "test"), settings.text_test, [condition], settings, known=False)
+        figures["test"][name if settings.clips else name.partition(",")[0]] = report(fusions, *test, settings.resamples)
     write_json(Path(out) / "figures.json", figures)
     publish(fusion, figures, settings, Path(config), Path(out))
     log.write("done", **provenance(settings))
@@ -101,16 +110,29 @@ def train(config: Path, data_root: Path, out: Path, progress: Progress | None = 
 
 
 def composed(
-    dialogues: Sequence[Dialogue], text: Path, fields: Iterable[str], clips: Sequence[Clip], settings: FusionConfig
+    dialogues: Sequence[Dialogue], texts: Path, conditions: Iterable[tuple[str, str]], settings: FusionConfig, *, known: bool
 ) -> tuple[list[Dialogue], list[Mapping[str, ChannelResult]]]:
-    """Every dialogue with the text read in each of these ways, in as many compositions as the settings say (one, if there are no clips)."""
+    """Every dialogue in each of these conditions, in as many compositions as the settings say.
+
+    Args:
+        dialogues: turns and labels.
+        texts: the file of their readings.
+        conditions: a reading and a room each.
+        settings: say how often, and where the clips are.
+        known: whether to draw from the half of the actors that the fit knows, or from the other.
+    """
     models = shipped_models()
+    performed: list[Dialogue] = []
     results: list[Mapping[str, ChannelResult]] = []
-    for place, field in enumerate(fields):
-        scores = read_text_scores(text, field)
-        for i in range(settings.compositions if clips else 1):
-            results += compose(dialogues, scores, clips, seed=10_000 * settings.seed + 100 * place + i, models=models)
-    return list(dialogues) * (len(results) // len(dialogues)), results
+    for place, (reading, room) in enumerate(conditions):
+        halves = split_actors(read_clips(settings.clips, room) if settings.clips else [], settings.seed)
+        readings = read_texts(texts, reading)
+        for i in range(settings.compositions):
+            seed = 10_000 * settings.seed + 100 * place + i
+            some, channels = compose(dialogues, readings, halves[0 if known else 1], seed=seed, models=models)
+            performed += some
+            results += channels
+    return performed, results
 
 
 def shipped_models() -> dict[str, ModelInfo]:

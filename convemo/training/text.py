@@ -5,17 +5,16 @@ The checkpoint that is kept is the one with the best macro F1 on the dev parts; 
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from convemo.data import SPLITS, TextExample, as_raw_asr, emorynlp
+from convemo.data import TextExample, as_raw_asr
 from convemo.metrics.bootstrap import interval
 from convemo.metrics.calibration import expected_calibration_error, negative_log_likelihood
 from convemo.metrics.classification import accuracy, macro_f1, unweighted_average_recall, weighted_f1
@@ -28,7 +27,7 @@ from convemo.training.run import Progress, RunLog, read_config, write_json
 from convemo.training.text_card import card, licence
 from convemo.training.text_data import DIMENSIONS, EXAMPLES, Examples, concatenate, pad, thin
 from convemo.training.text_fit import TextConfig, fit, forward_all, read_corpus
-from convemo.types import LABELS, Dialogue
+from convemo.types import LABELS
 
 SAME_LABEL = 0.98
 """Least share of dev texts on which the int8 file must choose as the float32 one does."""
@@ -41,7 +40,7 @@ def train(config: Path, data_root: Path, out: Path, progress: Progress | None = 
         config: a TOML file with the fields of `TextConfig`.
         data_root: the folder that holds one folder a corpus.
         out: the run's folder: ``log.jsonl``, ``checkpoint.pt``, ``best.pt`` and, when done, ``model/``, a folder to give to
-            `text.channel.TextChannel`, and ``emorynlp_*.jsonl``, which fusion is fitted on.
+            `text.channel.TextChannel`.
         progress: told ``("train", step, steps)``, then ``("evaluate", done, parts)``.
 
     Returns:
@@ -58,17 +57,11 @@ def train(config: Path, data_root: Path, out: Path, progress: Progress | None = 
     made_by = command("text", config)
     lost = publish(settings, data_root, out, made_by)
     log.write("parity", **asdict(lost))
-    log.progress("evaluate", 1, 3)
+    log.progress("evaluate", 1, 2)
     figures = {"parity": asdict(lost), "test": evaluate(out / "model", data_root, settings.formats, settings.threads)}
     write_json(out / "model" / "figures.json", figures)
     write_card(out / "model", card(settings, made_by, figures))
-    log.progress("evaluate", 2, 3)
-    if "emorynlp" in settings.corpora:
-        for split in SPLITS:
-            write_scores(
-                out / "model", emorynlp.load(data_root / "emorynlp", split), out / f"emorynlp_{split}.jsonl", seen=split == "train"
-            )
-    log.progress("evaluate", 3, 3)
+    log.progress("evaluate", 2, 2)
     return figures
 
 
@@ -190,29 +183,3 @@ def _scores(channel: TextChannel, texts: Sequence[str], examples: Sequence[TextE
         scores[f"{name}_ccc"] = concordance_correlation(dimensions[judged, column], wanted)
         scores[f"{name}_mae"] = mean_absolute_error(dimensions[judged, column], wanted)
     return scores
-
-
-def write_scores(model: Path, dialogues: Sequence[Dialogue], path: Path, seen: bool) -> None:
-    """What a model says of every utterance of a data set, one JSON object a line, for fusion to be fitted on.
-
-    Args:
-        model: a folder for `TextChannel`.
-        dialogues: in the order to write; utterances that the channel cannot score are left out.
-        path: the file to write: ``dialogue``, ``utterance``, ``speaker``, ``label``, ``log_probs`` (the text as written) and
-            ``log_probs_raw`` (as raw ASR text), in the order of `LABELS`.
-        seen: whether the model was trained on these, so that nobody takes the scores for those of unseen text.
-    """
-    channel = TextChannel(str(model), threads=1)
-    with open(path, "w", encoding="utf-8") as file:
-        for dialogue in dialogues:
-            spoken = replace(dialogue, utterances=tuple(replace(u, text=as_raw_asr(u.text or "")) for u in dialogue))
-            written, raw = channel.predict(dialogue), channel.predict(spoken)
-            for row, utterance in enumerate(dialogue):
-                if written.reasons[row] is None and raw.reasons[row] is None:
-                    line = {"dialogue": dialogue.id, "utterance": utterance.id, "speaker": utterance.speaker, "label": utterance.label}
-                    line |= {
-                        "seen_in_training": seen,
-                        "log_probs": written.log_probs[row].tolist(),
-                        "log_probs_raw": raw.log_probs[row].tolist(),
-                    }
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -157,6 +157,13 @@ def test_the_same_data_give_the_same_fusion(corpus):
     assert fit(*data, settings=QUICK).parameters == fit(*data, settings=QUICK).parameters
 
 
+@pytest.mark.parametrize("wrong", [{"folds": 1}, {"trust": 1.5}, {"coverage": 1.0}, {"risk": 0.0}, {"strength": -1.0}])
+def test_settings_out_of_their_range_are_refused_at_once(wrong):
+    (name,) = wrong
+    with pytest.raises(ConfigError, match=f"expected {name} "):
+        FitSettings(**wrong)
+
+
 def test_what_cannot_be_fitted_is_refused_in_words(corpus):
     with pytest.raises(ConfigError, match=r"at least 30 utterances.*found 20"):
         fit(*corpus(1, channels=CHANNELS))

@@ -1,0 +1,178 @@
+"""Temperatures, gates and pools from labelled dialogues: each by negative log-likelihood, kept only where dialogues left out agree."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from convemo.fusion.calibration import Temperature
+from convemo.fusion.examples import MIN_EXAMPLES, Part, joined, rows, split
+from convemo.fusion.gating import LEAST, MOST, QUALITY, Gate
+from convemo.fusion.loglinear import fit_weights, log_softmax
+from convemo.fusion.pool import PRIOR_WEIGHT, PoolWeights, fit_pattern, patterns
+from convemo.fusion.settings import FitSettings
+
+GATE_ROUNDS = 8
+"""Alternations between gates and pools; they settle in four or five."""
+LEAST_GAIN = 0.001
+"""Nats an utterance below which a gate is not worth a number and a sentence. So many quantities are asked that one or the other gains a
+ten-thousandth by chance."""
+_FIXED = 1e6  # strength of a prior that nothing moves
+
+Pattern = tuple[str, ...]
+GateTerm = tuple[str, str]
+"""A channel, and the quantity of `gating.QUALITY` that gates it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedPools:
+    """What was learned before the history."""
+
+    temperatures: list[Temperature]
+    gates: list[Gate]
+    pools: Mapping[Pattern, PoolWeights]
+
+    def apply(self, part: Part) -> Part:
+        """The part with calibrated log-probabilities, each row as strong as its gate lets it be."""
+        scaled = [t.predict_log_proba(x) for t, x in zip(self.temperatures, part.log_probs)]
+        factors = [gate.factors(part.qualities)[:, None] for gate in self.gates]
+        return replace(part, log_probs=np.stack([factor * x for factor, x in zip(factors, scaled)]))
+
+
+def fit_pools(
+    part: Part, names: Sequence[str], biased: Collection[Pattern], terms: Sequence[GateTerm], settings: FitSettings
+) -> FittedPools:
+    """All of it for these dialogues.
+
+    Given the pools, the logits are an exponential of the gates' weights; each round fits the tangent to it, which is convex
+    (`loglinear.fit_weights`), goes there, and fits temperatures and pools again.
+
+    Args:
+        part: the dialogues, joined.
+        names: their ``C`` channels.
+        biased: the patterns that get a bias.
+        terms: what gates what.
+        settings: priors.
+    """
+    theta = np.zeros(len(terms))
+    for _ in range(GATE_ROUNDS if terms else 1):
+        gates = [Gate({q: float(t) for (n, q), t in zip(terms, theta) if n == name}) for name in names]
+        found = FittedPools(_temperatures(part, gates, settings), gates, {})
+        ready = found.apply(part)
+        pools = {p: _fit_pool(ready, names, p, p in biased, settings) for p in patterns(names) if _enough(ready, names, p)}
+        found = replace(found, pools=pools)
+        before, theta = theta, _fit_gates(ready, names, found, terms, theta, settings)
+        if np.allclose(before, theta, atol=1e-3):
+            break
+    return found
+
+
+def biased_patterns(parts: Sequence[Part], folds: Sequence[int], names: Sequence[str], settings: FitSettings) -> set[Pattern]:
+    """The patterns for which a bias for each label lowers held-out negative log-likelihood by more than one standard error over the folds:
+    as many parameters as there are labels must be worth it."""
+    helped = set()
+    for pattern in patterns(names):
+        plain, biased = (_held_out_costs(parts, folds, names, [pattern], bias, (), settings) for bias in ((), (pattern,)))
+        if _worth_it(plain - biased):
+            helped.add(pattern)
+    return helped
+
+
+def helpful_terms(
+    parts: Sequence[Part], folds: Sequence[int], names: Sequence[str], biased: Collection[Pattern], settings: FitSettings
+) -> list[GateTerm]:
+    """The quantities that, gating one channel by themselves, lower held-out negative log-likelihood by more than one standard error over
+    the folds, and by `LEAST_GAIN`. What these data do not know, or hold constant, is not asked."""
+    helped = []
+    for c, name in enumerate(names):
+        concerned = [p for p in patterns(names) if name in p]
+        plain = _held_out_costs(parts, folds, names, concerned, biased, (), settings)
+        _, _, _, seen = rows(joined(parts), [c])
+        for quantity, column in zip(QUALITY, seen.T):
+            if len(column) and np.ptp(column) > 0:
+                gated = _held_out_costs(parts, folds, names, concerned, biased, [(name, quantity)], settings)
+                if _worth_it(plain - gated, LEAST_GAIN):
+                    helped.append((name, quantity))
+    return helped
+
+
+def _worth_it(gains: np.ndarray, least: float = 0.0) -> bool:
+    gains = gains[~np.isnan(gains)]
+    return len(gains) > 1 and bool(np.mean(gains) > max(least, np.std(gains, ddof=1) / np.sqrt(len(gains))))
+
+
+def _held_out_costs(parts, folds, names, concerned: Sequence[Pattern], biased, terms, settings: FitSettings) -> np.ndarray:
+    """Mean negative log-likelihood over these patterns, for each fold left out; NaN where a fold has nothing to say."""
+    costs = []
+    for fold in sorted(set(folds)):
+        inside, outside = split(parts, folds, fold)
+        found = fit_pools(inside, names, biased, terms, settings)
+        scored = list(_log_likelihoods(found, inside, outside, names, concerned))
+        total = sum(weights.sum() for _, weights in scored)
+        costs.append(-sum(weights @ log_p for log_p, weights in scored) / total if total else np.nan)
+    return np.array(costs)
+
+
+def _log_likelihoods(found: FittedPools, inside: Part, outside: Part, names, concerned) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """``(M,)`` of the references left out, and the rows' weights, for each pattern."""
+    ready = found.apply(outside)
+    for pattern in (p for p in concerned if p in found.pools):
+        chosen = [names.index(n) for n in pattern]
+        x, y, weights, _ = rows(ready, chosen)
+        if len(y):
+            occurring = np.unique(np.r_[rows(inside, chosen)[1], y])  # labels that the data do not know are no mistakes here
+            log_p = log_softmax(found.pools[pattern].logits(x)[:, occurring])
+            yield log_p[np.arange(len(y)), np.searchsorted(occurring, y)], weights
+
+
+def _temperatures(part: Part, gates: Sequence[Gate], settings: FitSettings) -> list[Temperature]:
+    """One for each channel, beside its gate; 1 where it has scored nothing that is labelled."""
+    fitted = []
+    for c, gate in enumerate(gates):
+        x, y, w, seen = rows(part, [c])
+        calibrator = Temperature(strength=settings.strength)
+        fitted.append(calibrator.fit(gate.factors(seen)[:, None] * x[0], y, w) if len(y) else calibrator)
+    return fitted
+
+
+def _enough(part: Part, names: Sequence[str], pattern: Pattern) -> bool:
+    return rows(part, [names.index(n) for n in pattern])[2].sum() >= MIN_EXAMPLES
+
+
+def _fit_pool(part: Part, names: Sequence[str], pattern: Pattern, bias: bool, settings: FitSettings) -> PoolWeights:
+    """The pool of one pattern. A channel alone keeps weight 1 unless a bias joins it: its temperature is its fit."""
+    if len(pattern) == 1 and not bias:
+        return PoolWeights({pattern[0]: 1.0})
+    x, y, w, _ = rows(part, [names.index(n) for n in pattern])
+    prior = np.array([1.0 if len(pattern) == 1 or n == settings.anchor else PRIOR_WEIGHT for n in pattern])
+    return fit_pattern(x, y, names=pattern, prior=prior, strength=settings.strength, bias=bias, sample_weights=w)
+
+
+def _fit_gates(ready: Part, names, found: FittedPools, terms: Sequence[GateTerm], theta: np.ndarray, settings) -> np.ndarray:
+    """``(F,)`` the gates' weights that are best along the tangent at `theta`, over all patterns together."""
+    if not terms:
+        return theta
+    tangents, targets, weights = [], [], []
+    for pattern, pool in found.pools.items():
+        x, y, w, seen = rows(ready, [names.index(n) for n in pattern])  # (C, M, K), gated
+        slopes = np.zeros((len(terms), *x.shape[1:]))  # (F, M, K)
+        for f, (name, quantity) in enumerate(terms):
+            if name in pattern:
+                factor = found.gates[names.index(name)].factors(seen)
+                moves = (factor > LEAST) & (factor < MOST)
+                slopes[f] = (moves * seen[:, list(QUALITY).index(quantity)])[:, None] * pool.weights[name] * x[pattern.index(name)]
+        offset = pool.logits(x) - np.einsum("f,fmk->mk", theta, slopes)
+        tangents.append(np.concatenate([offset[None], slopes]))
+        targets.append(y)
+        weights.append(w)
+    occurring, indices = np.unique(np.concatenate(targets), return_inverse=True)
+    return fit_weights(
+        np.concatenate(tangents, axis=1)[:, :, occurring],
+        indices,
+        prior=np.r_[1.0, np.zeros(len(terms))],
+        strength=np.r_[_FIXED, np.full(len(terms), settings.strength)],
+        lower=np.r_[1.0, np.zeros(len(terms))],
+        sample_weights=np.concatenate(weights),
+    )[1:]
