@@ -1,8 +1,13 @@
-"""Diarization error rate on recordings with reference turns: ``python benchmarks/diarization.py FOLDER [--engine NAME]``.
+"""Who speaks when, engines side by side: ``python benchmarks/diarization.py FOLDER --engine embedded --engine pyannote:MODEL``.
 
-FOLDER holds sound files and RTTM files (NIST's format: ``SPEAKER file 1 start duration <NA> <NA> name <NA> <NA>``).
-The rate is NIST's: missed speech + false alarm + confusion, over reference speech, with a collar of 0.25 s around
-every reference border left out, overlap scored, and the best one-to-one mapping of speakers.
+FOLDER holds sound files and their reference turns in RTTM files. For each clip, and for all together (seconds of error and of
+reference added up): diarization error rate, missed speech, false alarm and confusion in percent of the reference speech, overlapped
+speech scored, once with a collar of 0.25 s on either side of every reference border and once without; speakers found of those in
+the reference. ``one speaker`` is what an engine must beat: all that the voice detector hears, as one speaker.
+
+Each engine works in a process of its own, its clips one after the other, so that its peak of memory is its own. RTF is its time
+for the sound (the wall clock, and all its threads' processor time, which a busy machine does not inflate), over the sound's
+length; decoding the file and loading the model are not in it.
 """
 
 from __future__ import annotations
@@ -10,92 +15,112 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from collections import defaultdict
-from itertools import permutations
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-
 from convemo.audio import load
+from convemo.audio.vad import speech
+from convemo.data.rttm import read_turns
+from convemo.metrics import DiarizationErrors, diarization_errors
 from convemo.registry import build
-from convemo.types import Turn
+from convemo.types import Diarization, Turn
 
-FRAMES_PER_S = 100
-COLLAR_S = 0.25
+COLLARS_S = (0.25, 0.0)
+ONE_SPEAKER = "one speaker"
+SUFFIXES = {".flac", ".wav", ".mp3", ".m4a", ".ogg", ".opus"}
 
-
-def read_rttm(path: Path) -> dict[str, list[Turn]]:
-    """File name (without suffix) → its reference turns."""
-    turns = defaultdict(list)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("SPEAKER"):
-            _, name, _, start, length, _, _, speaker, *_ = line.split()
-            turns[name].append(Turn(float(start), float(start) + float(length), speaker))
-    return dict(turns)
+Reference = dict[str, tuple[Turn, ...]]
 
 
-def error_rate(reference: list[Turn], found: list[Turn], duration_s: float, collar_s: float = COLLAR_S) -> dict[str, float]:
-    """``missed``, ``false_alarm``, ``confusion`` and their sum ``der``, as shares of the reference speech scored.
+@dataclass(frozen=True)
+class Found:
+    """What an engine made of one clip."""
 
-    >>> a, b = Turn(0, 5, "a"), Turn(5, 10, "b")
-    >>> error_rate([a, b], [Turn(0, 10, "x")], 10.0)["der"]
-    0.5
-    """
-    said, heard = _activity(reference, duration_s), _activity(found, duration_s)  # (S, T), (H, T) booleans
-    scored = np.ones(said.shape[1], bool)
-    for border in (t for turn in reference for t in (turn.start, turn.end)):
-        scored[max(0, round((border - collar_s) * FRAMES_PER_S)) : round((border + collar_s) * FRAMES_PER_S)] = False
-    said, heard = said[:, scored], heard[:, scored]
-    total, n_said, n_heard = int(said.sum()), said.sum(axis=0), heard.sum(axis=0)
-    correct = _best_mapping(said.astype(int) @ heard.T.astype(int))
-    missed, false_alarm = np.maximum(n_said - n_heard, 0).sum(), np.maximum(n_heard - n_said, 0).sum()
-    confusion = np.minimum(n_said, n_heard).sum() - correct
-    parts = {"missed": missed, "false_alarm": false_alarm, "confusion": confusion}
-    return {"der": float(sum(parts.values()) / total), **{k: float(v / total) for k, v in parts.items()}}
+    clip: str
+    speakers: int
+    duration_s: float
+    wall_s: float
+    processor_s: float
+    errors: tuple[DiarizationErrors, ...] | None
+    """For each collar; ``None`` without a reference."""
 
 
-def _activity(turns: list[Turn], duration_s: float) -> np.ndarray:
-    speakers = sorted({turn.speaker for turn in turns})
-    activity = np.zeros((len(speakers), round(duration_s * FRAMES_PER_S)), bool)
-    for turn in turns:
-        activity[speakers.index(turn.speaker), round(turn.start * FRAMES_PER_S) : round(turn.end * FRAMES_PER_S)] = True
-    return activity
+class OneSpeaker:
+    """The baseline: everybody is one."""
+
+    def diarize(self, audio) -> Diarization:
+        return Diarization(tuple(Turn(start, end, "speaker 1") for start, end in speech(audio)), ())
 
 
-def _best_mapping(together: np.ndarray) -> int:
-    """Most frames that a one-to-one mapping of rows to columns can hold; all mappings are tried (a handful of speakers)."""
-    small = together if together.shape[0] <= together.shape[1] else together.T
-    rows = range(len(small))
-    return max(
-        (int(sum(small[i, j] for i, j in zip(rows, chosen))) for chosen in permutations(range(small.shape[1]), len(small))), default=0
-    )
+def run(engine: str, clips: list[Path], reference: Reference, tell_number: bool) -> tuple[list[Found], float]:
+    """The engine on each clip, and the peak of its process in MB."""
+    found, diarizer = [], OneSpeaker() if engine == ONE_SPEAKER else build("diarizer", engine)
+    for clip in clips:
+        turns = reference.get(clip.stem)
+        if tell_number and turns and engine != ONE_SPEAKER:
+            diarizer = build("diarizer", engine, num_speakers=len({turn.speaker for turn in turns}))
+        with load(clip) as audio:
+            wall, processor = time.perf_counter(), time.process_time()
+            result = diarizer.diarize(audio)
+            wall_s, processor_s = time.perf_counter() - wall, time.process_time() - processor
+            errors = tuple(diarization_errors(result.turns, turns, audio.duration_s, collar) for collar in COLLARS_S) if turns else None
+            number = len({turn.speaker for turn in result.turns})
+            found.append(Found(clip.stem, number, audio.duration_s, wall_s, processor_s, errors))
+    return found, peak_mb()
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held. Linux's own count: getrusage's begins with the parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+
+
+def row(clip: str, engine: str, errors: tuple[DiarizationErrors, ...] | None, speakers: str) -> str:
+    cells = ""
+    for each in errors or ():
+        shares = (each.missed_s, each.false_alarm_s, each.confusion_s)
+        cells += f"{100 * each.rate:9.1f}" + "".join(f"{100 * share / (each.reference_s or 1.0):7.1f}" for share in shares)
+    return f"{clip:22}{engine:26}{cells or 'no reference'.center(30 * len(COLLARS_S))}   {speakers}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--engine", default="embedded", help="a diarizer's spec, such as embedded or pyannote:NAME")
+    parser.add_argument("--engine", action="append", help="a diarizer: embedded, pyannote:NAME, pyannote:FOLDER; again for another")
+    parser.add_argument("--tell-number", action="store_true", help="tell the engines how many speakers the reference has")
     arguments = parser.parse_args()
-    diarizer = build("diarizer", arguments.engine)
-    print(f"{'recording':24}{'DER':>7}{'missed':>8}{'false':>7}{'confus.':>8}  speakers  seconds")
-    rates = []
-    references = {name: turns for path in sorted(arguments.folder.glob("*.rttm")) for name, turns in read_rttm(path).items()}
-    for path in sorted(arguments.folder.glob("*.flac")) + sorted(arguments.folder.glob("*.wav")):
-        begin = time.perf_counter()
-        with load(path) as audio:
-            result = diarizer.diarize(audio)
-            seconds, duration_s = time.perf_counter() - begin, audio.duration_s
-        reference = references.get(path.stem)
-        count = f"{len(result.speakers)}" + (f" of {len({t.speaker for t in reference})}" if reference else "")
-        if reference:
-            rates.append(error_rate(reference, list(result.turns), duration_s))
-            row = "".join(f"{100 * v:{w}.1f}" for v, w in zip(rates[-1].values(), (7, 8, 7, 8)))
-        else:
-            row = f"{'no reference':>30}"
-        print(f"{path.stem:24}{row}  {count:>8}  {seconds:.1f} for {duration_s:.0f} s")
-    if rates:
-        print(f"{'mean':24}" + "".join(f"{100 * np.mean([r[k] for r in rates]):{w}.1f}" for k, w in zip(rates[0], (7, 8, 7, 8))))
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    clips = sorted(path for path in arguments.folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    reference = {name: turns for path in sorted(arguments.folder.glob("*.rttm")) for name, turns in read_turns(path).items()}
+
+    found, peaks = {}, {}
+    for engine in (ONE_SPEAKER, *(arguments.engine or ["embedded"])):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            results, peaks[engine] = process.submit(run, engine, clips, reference, arguments.tell_number).result()
+        found[engine] = {result.clip: result for result in results}
+    labels = {engine: engine if len(engine) <= 25 else "…" + engine[-24:] for engine in found}
+
+    groups = "".join(f"{f'collar {collar:g} s':>16}{'':14}" for collar in COLLARS_S)
+    print(f"{'':48}{groups}\n{'clip':22}{'engine':26}" + f"{'DER':>9}{'miss':>7}{'false':>7}{'conf':>7}" * len(COLLARS_S) + "   speakers")
+    for clip in clips:
+        known = len({turn.speaker for turn in reference.get(clip.stem, ())})
+        for engine, results in found.items():
+            result = results[clip.stem]
+            print(row(clip.stem, labels[engine], result.errors, f"{result.speakers}" + (f" of {known}" if known else "")))
+    for engine, results in found.items():
+        scored = [result.errors for result in results.values() if result.errors]
+        if scored:
+            pooled = tuple(sum(errors, start=DiarizationErrors()) for errors in zip(*scored))
+            right = sum(r.speakers == len({t.speaker for t in reference[c]}) for c, r in results.items() if r.errors)
+            print(row(f"all {len(scored)}, {pooled[-1].reference_s:.0f} s", labels[engine], pooled, f"right in {right} of {len(scored)}"))
+    print()
+    for engine, results in found.items():
+        sound_s, wall_s, processor_s = (sum(getattr(r, f) for r in results.values()) for f in ("duration_s", "wall_s", "processor_s"))
+        rtf = f"RTF {wall_s / sound_s:.4f} (processor {processor_s / sound_s:.4f}) over {sound_s:.0f} s"
+        print(f"{labels[engine]:26}{rtf}, peak {peaks[engine]:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from convemo.audio import Audio
-from convemo.audio.vad import FRAME, FRAME_S, intervals, probabilities
-from convemo.diarize.base import Progress
+from convemo.audio.vad import FRAME_S, intervals, probabilities
+from convemo.diarize.base import Progress, SpeakerBounds
+from convemo.diarize.crosstalk import band_levels_db, leaks_db, own_voice
 from convemo.diarize.turns import diarization
 from convemo.errors import ConfigError
 from convemo.registry import Availability
 from convemo.types import Diarization
 
 _VOICED = 0.5  # probability from which a frame counts as speech
-_BLEED_DB = 12.0  # a voice so much quieter than one in another channel may be that one, leaking through
-_OWN_DB = 6.0  # … if it is also so much quieter than what its own channel holds while the other is silent
-_SMOOTH = 9  # frames (0.3 s) over which levels are compared
 _FEWEST_S = 1.0  # a channel with less speech has no speaker
 _SILENCE_S = 0.3  # shorter pauses do not part a turn
-_SAME_DB = 6.0  # channels that differ by less are one sound, or one room
+_CALL_DB = 9.0  # channels whose levels change less from one speaker to the other are a stereo room
 
 
 class ChannelDiarizer:
@@ -29,7 +27,7 @@ class ChannelDiarizer:
         device, offline: nothing to choose: it runs on the processor and needs no download.
 
     Raises:
-        ConfigError: `num_speakers` or `max_speakers` contradict the channels (when it diarizes).
+        ConfigError: the numbers contradict each other, or the channels (when it diarizes).
     """
 
     id = "channels"
@@ -42,7 +40,7 @@ class ChannelDiarizer:
         device: str | None = None,
         offline: bool = False,
     ):
-        self._fewest, self._most = num_speakers or min_speakers, num_speakers or max_speakers
+        self._speakers = SpeakerBounds(num_speakers, min_speakers, max_speakers)
 
     @classmethod
     def availability(cls, model: str | None = None, offline: bool = False) -> Availability:
@@ -52,18 +50,21 @@ class ChannelDiarizer:
     def suits(cls, audio: Audio) -> bool:
         """Whether this is a call with one speaker a channel, and not one sound in two channels or a stereo room.
 
-        In such a call, at most moments one channel is far louder than the others, and not always the same one.
+        In such a call at least two channels have a voice of their own, and as one speaker gives way to the other the difference
+        of their levels swings; in a room, where every microphone hears everybody, it hardly moves.
         """
         if audio.channels < 2:
             return False
-        levels_db, voiced = _levels_db(audio), np.array(_voices(audio)) >= _VOICED
-        sorted_db = np.sort(levels_db, axis=0)
-        apart = (sorted_db[-1] - sorted_db[-2] >= _SAME_DB)[voiced.any(axis=0)]
-        return bool(len(apart)) and apart.mean() > 0.5 and int((voiced.sum(axis=1) * FRAME_S >= _FEWEST_S).sum()) >= 2
+        voiced = np.array(_voices(audio)) >= _VOICED
+        speaking = np.flatnonzero(voiced.sum(axis=1) * FRAME_S >= _FEWEST_S)
+        if len(speaking) < 2:
+            return False
+        return all(_swing_db(audio, voiced, i, j) >= _CALL_DB for i in speaking for j in speaking if i < j)
 
     def diarize(self, audio: Audio, progress: Progress | None = None) -> Diarization:
-        if self._fewest is not None and self._fewest > audio.channels:
-            raise ConfigError(f"{self._fewest} channels, one for each speaker", f"{audio.channels}", "Use the diarizer 'embedded'.")
+        if self._speakers.fewest > audio.channels:
+            found = f"{audio.channels} of them"
+            raise ConfigError(f"{self._speakers.fewest} channels, one for each speaker", found, "Use the diarizer 'embedded'.")
         stretches = []
         for channel, voice in enumerate(_voices(audio)):
             found = intervals(voice, audio.duration_s, min_silence_s=_SILENCE_S)
@@ -72,8 +73,9 @@ class ChannelDiarizer:
             if progress is not None:
                 progress(audio.duration_s * (channel + 1) / audio.channels, audio.duration_s)
         heard = {channel for _, _, channel in stretches}
-        if self._most is not None and len(heard) > self._most:
-            raise ConfigError(f"at most {self._most} speakers", f"a voice in {len(heard)} channels", "Use the diarizer 'embedded'.")
+        if self._speakers.most is not None and len(heard) > self._speakers.most:
+            found = f"a voice in {len(heard)} channels"
+            raise ConfigError(f"at most {self._speakers.most} speakers", found, "Use the diarizer 'embedded'.")
         return diarization(stretches, self.id, {channel: channel for channel in heard})
 
 
@@ -82,32 +84,20 @@ def _voices(audio: Audio) -> tuple[np.ndarray, ...]:
 
     def compute() -> tuple[np.ndarray, ...]:
         voices = np.array([probabilities(audio.channel(i)) for i in range(audio.channels)])  # (C, T)
-        levels_db, voiced = _levels_db(audio), voices >= _VOICED
-        for own in range(audio.channels):
-            alone = voiced[own] & ~np.delete(voiced, own, axis=0).any(axis=0)
-            usual_db = np.median(levels_db[own][alone]) if alone.sum() * FRAME_S >= _FEWEST_S else np.inf
-            for other in range(audio.channels):
-                if other != own:
-                    quieter = levels_db[own] < levels_db[other] - _BLEED_DB
-                    voices[own][voiced[other] & quieter & (levels_db[own] < usual_db - _OWN_DB)] = 0.0
+        if audio.channels > 1:
+            levels_db = _levels_db(audio)
+            voices[~own_voice(levels_db, leaks_db(levels_db, voices >= _VOICED))] = 0.0
         return tuple(voices)
 
     return audio.remember("voices", compute)
 
 
-def _levels_db(audio: Audio) -> np.ndarray:
-    """``(C, T)`` smoothed level of each channel's frames, dB full scale."""
+def _levels_db(audio: Audio) -> list[np.ndarray]:
+    return audio.remember("levels", lambda: [band_levels_db(audio.channel(i)) for i in range(audio.channels)])
 
-    def compute() -> np.ndarray:
-        rows = []
-        for i in range(audio.channels):
-            powers = []
-            for _, samples in audio.channel(i).windows(1875 * FRAME_S):
-                frames = np.pad(samples, (0, -len(samples) % FRAME)).reshape(-1, FRAME)
-                powers.append(np.einsum("tn,tn->t", frames, frames) / FRAME)
-            smoothed = np.convolve(np.concatenate(powers), np.full(_SMOOTH, 1 / _SMOOTH), mode="full")
-            middle = _SMOOTH // 2
-            rows.append(10 * np.log10(np.maximum(smoothed[middle : len(smoothed) - middle], 1e-10)))
-        return np.array(rows)
 
-    return audio.remember("levels", compute)
+def _swing_db(audio: Audio, voiced: np.ndarray, i: int, j: int) -> float:
+    """How much the level of channel i over that of channel j falls as speaker i gives way to speaker j."""
+    difference = _levels_db(audio)[i].mean(axis=1, dtype=np.float32) - _levels_db(audio)[j].mean(axis=1, dtype=np.float32)
+    only_i, only_j = difference[voiced[i] & ~voiced[j]], difference[voiced[j] & ~voiced[i]]
+    return float(np.median(only_i) - np.median(only_j)) if len(only_i) and len(only_j) else 0.0

@@ -1,8 +1,7 @@
 """Who speaks when, by pyannote.audio (https://github.com/pyannote/pyannote-audio, MIT): the neural state of the art.
 
 Three things are done around it. Its telemetry is switched off before it is imported. It gets samples, never a path,
-so its own decoder is not needed. And where torchaudio's compiled part does not load (PyPI's is linked with CUDA,
-and fails beside a CPU torch), a stand-in lets the Python part load, which is all that pyannote uses.
+so torchcodec, its own decoder, is not needed and need not load. And torchaudio loads without its compiled part, which it does not use.
 
 Its checkpoints are pickles, which can run code as they load: it is used only when it is asked for by name.
 """
@@ -12,8 +11,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +22,9 @@ from types import ModuleType
 from typing import Any
 
 from convemo.audio import Audio
-from convemo.diarize.base import Progress
-from convemo.diarize.turns import diarization
+from convemo.audio.torchaudio import mend_torchaudio
+from convemo.diarize.base import Progress, SpeakerBounds
+from convemo.diarize.turns import Stretch, diarization
 from convemo.errors import EngineFailed, EngineUnavailable
 from convemo.registry import Availability
 from convemo.types import Diarization
@@ -42,12 +44,13 @@ class PyannoteDiarizer:
 
     Args:
         model: its name on huggingface.co, or a folder or ``config.yaml`` here.
-        num_speakers, min_speakers, max_speakers: handed to it, where given.
+        num_speakers, min_speakers, max_speakers: how many there are, as far as is known; it keeps to them if the sound allows.
         device: ``"cpu"``, ``"cuda"``, …; ``None`` or ``"auto"``: the GPU if there is one.
         offline: never touch the network: the model must be here.
         token: for huggingface.co; by default the environment variable ``HF_TOKEN``.
 
     Raises:
+        ConfigError: the numbers contradict each other.
         EngineUnavailable: pyannote.audio is not installed, or the model is neither here nor to be had.
     """
 
@@ -62,9 +65,10 @@ class PyannoteDiarizer:
         token: str | None = None,
     ):
         self.id = f"pyannote:{model}"
-        bounds = {"num_speakers": num_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
-        self._bounds = {name: value for name, value in bounds.items() if value is not None}
+        bounds = SpeakerBounds(num_speakers, min_speakers, max_speakers)
+        self._bounds = {name: number for name, number in asdict(bounds).items() if number is not None}
         self._pipeline = _load(model, token or os.environ.get("HF_TOKEN"), offline)
+        _keep_standard_output()
         self._move(device)
 
     @classmethod
@@ -89,11 +93,10 @@ class PyannoteDiarizer:
             output = self._pipeline(sound, hook=_hook(audio.duration_s, progress), **self._bounds)
         except Exception as error:
             raise EngineFailed("pyannote to diarize", f"{type(error).__name__}: {error}", "Try diarizer='embedded'.") from error
-        # Version 4 gives two answers; the one without overlap is meant to be joined with words.
-        turns = getattr(output, "exclusive_speaker_diarization", None)
-        if turns is None:
-            turns = getattr(output, "speaker_diarization", output)
-        return diarization(((s.start, s.end, who) for s, _, who in turns.itertracks(yield_label=True)), self.id)
+        # Version 4 gives two answers: all voices, and only the foremost at each moment; version 3 and legacy pipelines the first.
+        every, exclusive = getattr(output, "speaker_diarization", output), getattr(output, "exclusive_speaker_diarization", None)
+        foremost = () if exclusive is None else _stretches(exclusive, audio.duration_s)
+        return diarization(_stretches(every, audio.duration_s), self.id, exclusive=foremost)
 
     def _move(self, device: str | None) -> None:
         import torch
@@ -106,12 +109,16 @@ class PyannoteDiarizer:
             raise EngineUnavailable(f"the device {device!r} for torch", str(error).splitlines()[0], "Pass device='cpu'.") from error
 
 
+def _stretches(annotation: Any, duration_s: float) -> Iterator[Stretch]:
+    """What a `pyannote.core.Annotation` holds, cut to the sound: pyannote pads the last window, and may hear somebody there."""
+    for segment, _, who in annotation.itertracks(yield_label=True):
+        yield max(0.0, segment.start), min(segment.end, duration_s), who
+
+
 def _load(model: str, token: str | None, offline: bool) -> Any:
     """The pipeline, with telemetry off, torchaudio mended, and the network closed under `offline`."""
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read whenever pyannote would report; set before its import
     try:
-        _mend_torchaudio()
-        from pyannote.audio import Pipeline
+        pipelines = import_pyannote().Pipeline
     except ImportError as error:
         raise EngineUnavailable("pyannote.audio 4", f"{type(error).__name__}: {error}", _INSTALL) from error
     if not (offline or Path(model).exists() or _cached(model)):
@@ -119,42 +126,47 @@ def _load(model: str, token: str | None, offline: bool) -> Any:
     with _network_closed(offline):
         _log.warning("pyannote loads %s as a pickle, which can run code: use models whose source you trust", model)
         try:
-            pipeline = Pipeline.from_pretrained(model, token=token)
+            pipeline = pipelines.from_pretrained(model, token=token)
         except Exception as error:
             found = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-            raise EngineUnavailable(f"the model {model}", found, _fetch(model)) from error
+            raise EngineUnavailable(f"the model {model}", found.replace(token, "…") if token else found, _fetch(model)) from error
     if pipeline is None:  # pyannote's way to say that the model's conditions have not been accepted
         raise EngineUnavailable(f"the model {model}", "no access to it", _fetch(model))
     return pipeline
 
 
+def import_pyannote() -> ModuleType:
+    """``pyannote.audio``, with telemetry off and torchaudio mended.
+
+    Raises:
+        ImportError: it is not installed, or does not load.
+    """
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read whenever pyannote would report; set before its import
+    mend_torchaudio()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly")  # two screens about what is not used
+        return import_module("pyannote.audio")
+
+
+def _keep_standard_output() -> None:
+    """Has pyannote's clustering print to standard error: standard output is for results, and swapping it would move other threads' too."""
+    for name in ("pyannote.audio.pipelines.clustering", "pyannote.audio.utils.vbx"):
+        if name in sys.modules:
+            sys.modules[name].print = _print_to_stderr
+
+
+def _print_to_stderr(*values: object, **settings: Any) -> None:
+    print(*values, **{"file": sys.stderr} | settings)
+
+
 def _fetch(model: str) -> str:
     """What gets a model here."""
     if Path(model).exists():
-        return "Is its config.yaml a pipeline's, and is every file that it names there?"
+        return (
+            "Is its config.yaml a pipeline's, and is every file here that it names? Its own files go by $model/FOLDER; "
+            "one that names no plda makes pyannote 4 fetch it."
+        )
     return f"Accept its conditions on https://huggingface.co/{model}, then: HF_TOKEN=… hf download {model}"
-
-
-def _mend_torchaudio() -> None:
-    """Imports torchaudio; where its compiled part does not load, with an empty one in its place."""
-    try:
-        import_module("torchaudio")
-    except OSError as error:
-        _log.info("torchaudio's compiled part does not load (%s); going on without it", error)
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
-            del sys.modules[name]
-        stand_in = ModuleType("torchaudio._extension")
-        stand_in._IS_TORCHAUDIO_EXT_AVAILABLE = stand_in._IS_ALIGN_AVAILABLE = False
-        stand_in.fail_if_no_align = _fail_if_no_align
-        sys.modules["torchaudio._extension"] = stand_in
-        import_module("torchaudio")
-
-
-def _fail_if_no_align(function: Callable) -> Callable:
-    def fail(*_args: object, **_settings: object):
-        raise RuntimeError(f"torchaudio's compiled part is not loaded: {function.__name__} does not work")
-
-    return fail
 
 
 @contextmanager

@@ -5,17 +5,22 @@ calibration      whether a probability means what it says: NLL, Brier score, ECE
 risk             whether confidence knows when to be silent: AURC, accuracy at a coverage
 sets             prediction sets: how often they hold the truth, how large they are
 dimensions       valence, arousal, dominance: concordance correlation, absolute error
+diarization      who speaks when: missed speech, false alarm, confusion and their rate
+verification     whether two voices are one: equal error rate
 bootstrap        how sure the figure itself is: intervals over dialogues or speakers
 """
 
 from convemo.metrics.bootstrap import Difference, Interval, interval, paired_difference
 from convemo.metrics.calibration import brier, classwise_ece, expected_calibration_error, negative_log_likelihood
 from convemo.metrics.classification import accuracy, confusion_matrix, macro_f1, unweighted_average_recall, weighted_f1
+from convemo.metrics.diarization import DiarizationErrors, diarization_error_rate, diarization_errors
 from convemo.metrics.dimensions import concordance_correlation, mean_absolute_error
 from convemo.metrics.risk import accuracy_at_coverage, aurc
 from convemo.metrics.sets import mean_set_size, set_coverage
+from convemo.metrics.verification import equal_error_rate
 
 __all__ = [
+    "DiarizationErrors",
     "Difference",
     "Interval",
     "accuracy",
@@ -25,6 +30,9 @@ __all__ = [
     "classwise_ece",
     "concordance_correlation",
     "confusion_matrix",
+    "diarization_error_rate",
+    "diarization_errors",
+    "equal_error_rate",
     "expected_calibration_error",
     "interval",
     "macro_f1",

@@ -97,11 +97,26 @@ def test_its_turns_become_ours_under_our_names(pyannote, stereo):
     assert found.source == "pyannote:some/model"
 
 
-def test_the_answer_without_overlap_is_taken_where_there_is_one(pyannote, stereo):
-    pyannote.output = SimpleNamespace(speaker_diarization=Turns((0, 1, "a"), (0, 1, "b")), exclusive_speaker_diarization=Turns((0, 1, "a")))
-    assert len(PyannoteDiarizer("some/model").diarize(stereo).turns) == 1
-    pyannote.output = SimpleNamespace(speaker_diarization=Turns((0, 1, "a"), (0, 1, "b")))
-    assert len(PyannoteDiarizer("some/model").diarize(stereo).turns) == 2
+def test_the_answer_without_overlap_is_kept_where_there_is_one(pyannote, stereo):
+    every = Turns((0, 0.6, "b"), (0, 1, "a"))
+    pyannote.output = SimpleNamespace(speaker_diarization=every, exclusive_speaker_diarization=Turns((0, 1, "a")))
+    found = PyannoteDiarizer("some/model").diarize(stereo)
+    assert [t.speaker for t in found.turns] == ["speaker 1", "speaker 2"]
+    assert [(t.start, t.end, t.speaker) for t in found.exclusive] == [(0.0, 1.0, "speaker 2")]
+    pyannote.output = SimpleNamespace(speaker_diarization=every)
+    assert PyannoteDiarizer("some/model").diarize(stereo).exclusive == ()
+
+
+def test_no_turn_passes_the_end_of_the_sound(pyannote, stereo):
+    pyannote.output = Turns((0.2, 1.7, "a"), (1.2, 1.8, "b"))
+    assert [(t.start, t.end) for t in PyannoteDiarizer("some/model").diarize(stereo).turns] == [(0.2, 1.0)]
+
+
+def test_the_token_is_in_no_message(pyannote, caplog):
+    pyannote.output = OSError("401 for hf_secret")
+    with pytest.raises(EngineUnavailable, match="401 for …"):
+        PyannoteDiarizer("some/model", token="hf_secret")
+    assert "hf_secret" not in caplog.text
 
 
 def test_telemetry_is_off_before_anything_loads(pyannote):
@@ -153,23 +168,6 @@ def test_progress_grows_to_the_end(pyannote, stereo):
     seen = []
     PyannoteDiarizer("some/model").diarize(stereo, lambda done, total: seen.append(done / total))
     assert seen == pytest.approx([0.0, 0.2, 0.4, 0.4, 1.0, 1.0])
-
-
-def test_a_torchaudio_whose_compiled_part_does_not_load_is_mended(monkeypatch, tmp_path):
-    package = tmp_path / "torchaudio"
-    (package / "_extension").mkdir(parents=True)
-    (package / "__init__.py").write_text("from . import _extension\nfrom ._extension import fail_if_no_align\nloaded = True\n")
-    (package / "_extension" / "__init__.py").write_text("raise OSError('libcudart.so.13: cannot open shared object file')\n")
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(tmp_path)
-    wrapper._mend_torchaudio()
-    torchaudio = sys.modules["torchaudio"]
-    assert torchaudio.loaded and torchaudio._extension._IS_TORCHAUDIO_EXT_AVAILABLE is False
-    with pytest.raises(RuntimeError, match="compiled part"):
-        torchaudio.fail_if_no_align(lambda: None)()
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
-        monkeypatch.delitem(sys.modules, name)
 
 
 def test_availability_without_pyannote_names_the_command(monkeypatch):
