@@ -11,7 +11,7 @@ import numpy as np
 from convemo.types import ChannelResult, Evidence, ModelInfo, Recording, Role, Speaker, Utterance, Word
 
 if TYPE_CHECKING:
-    from convemo.results import Analysis
+    from convemo.results import Analysis, Weighting
 
 NEGATIVE = frozenset(("sadness", "anger", "fear", "disgust"))
 
@@ -38,6 +38,8 @@ class AnalyzedUtterance:
     end = property(lambda self: self.utterance.end)
     words = property(lambda self: self.utterance.words)
     evidence = property(lambda self: self.utterance.evidence)
+    voice = property(lambda self: self.utterance.voice, doc="How it sounds, number by number; None unless `describe` was asked for.")
+    voice_deviation = property(lambda self: self.utterance.voice_deviation, doc="The same against the speaker's earlier utterances.")
 
     @property
     def speaker_info(self) -> Speaker:
@@ -117,12 +119,19 @@ class AnalyzedUtterance:
         return {name: round(float(values[self.index]), 4) for name, values in self._analysis.contributions.items()}
 
     @property
+    def weighting(self) -> dict[str, Weighting]:
+        """Channel → how far fusion heard it, for every channel that did not get its full weight because of the evidence."""
+        return {name: w for name, all_of_them in self._analysis.weighting.items() if (w := all_of_them[self.index]) is not None}
+
+    @property
     def why(self) -> str:
-        """The reasons in one line, e.g. ``"anger over neutral: text +1.40, acoustic +0.32, history -0.05"``; else why there is no score."""
+        """The reasons in one line, e.g. ``"anger over neutral: text +1.40, acoustic +0.32, history -0.05; acoustic counted for less (×0.4):
+        0.4 s of speech, 3 dB SNR"``; else why there is no score."""
         if self.probabilities is None:
             return self.reason or ""
         parts = [f"{name} {value:+.2f}" for name, value in (self.contributions or {}).items() if value]
-        return f"{self.label} over {self.runner_up}" + (f": {', '.join(parts)}" if parts else "")
+        brought = f"{self.label} over {self.runner_up}" + (f": {', '.join(parts)}" if parts else "")
+        return "; ".join([brought, *(f"{name} {w}" for name, w in self.weighting.items() if w.notable)])
 
     def _dimension(self, name: str) -> float | None:
         values = self._analysis.primary.dimensions.get(name)
@@ -152,11 +161,14 @@ class AnalyzedUtterance:
             "dominance": self.dominance,
             "why": self.why,
             "contributions": self.contributions,
+            "weighting": {name: {"factor": w.factor, "because": list(w.because)} for name, w in self.weighting.items()},
             "scores": {name: _row(result, self.index) for name, result in self._analysis._opinions()},
             "evidence": record(u.evidence),
             "words": [record(w) for w in u.words],
         }
         extra = {"reference": u.label, "audio": u.audio, "features": None if u.features is None else _numbers(u.features)}
+        extra |= {name: dict(numbers) for name in ("voice", "voice_deviation") if (numbers := getattr(u, name)) is not None}
+        extra["reference_dimensions"] = None if u.dimensions is None else dict(u.dimensions)
         return row | {name: value for name, value in extra.items() if value is not None}
 
 

@@ -25,6 +25,8 @@ app.add_typer(models_app, name="models")
 class Trainable(StrEnum):
     text = "text"
     acoustic = "acoustic"
+    scores = "scores"
+    speaker = "speaker"
     fusion = "fusion"
 
 
@@ -48,16 +50,22 @@ def analyze(
     ] = None,
     asr: Annotated[str | None, typer.Option(help="auto, none, faster-whisper:small, openai-whisper:base, pocketsphinx.")] = None,
     diarizer: Annotated[str | None, typer.Option(help="auto, none, channels, embedded, pyannote.")] = None,
+    denoise: Annotated[str | None, typer.Option(help="Noise reduction before voices are judged: none, webrtc:1 to webrtc:4.")] = None,
     channels: Annotated[str | None, typer.Option(help="Which opinions: text,acoustic,fused.")] = None,
     policy: Annotated[str | None, typer.Option(help="text-only; exclude:agent,NAME.")] = None,
     role: Annotated[list[str] | None, typer.Option(metavar="WHO=ROLE", help="channel:0=agent, Ana=customer; repeatable.")] = None,
     speakers: Annotated[int | None, typer.Option(help="How many people speak, if you know.")] = None,
+    enroll: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FILE", help="A recording of a known voice: Ana=ana.wav; repeatable. Off by default.")
+    ] = None,
     language: Annotated[
         str | None, typer.Option(help="What is spoken, e.g. en; else what is transcribed is detected, and a transcript taken for English.")
     ] = None,
+    translate: Annotated[bool, typer.Option("--translate", help="Have Whisper translate other languages into English.")] = False,
     weights: Annotated[str | None, typer.Option(help="all, or permissive: only weights that allow commercial use.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="TOML", help="Settings from a file; options win over it.")] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="Let later utterances inform earlier ones.")] = False,
+    describe: Annotated[bool, typer.Option("--describe", help="Describe each voice in numbers: pitch, loudness, rate, formants.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a conversation, a line each, and nothing else.")] = False,
 ) -> None:
@@ -67,16 +75,19 @@ def analyze(
     settings = {
         "asr": asr,
         "diarizer": diarizer,
+        "denoise": denoise,
         "channels": channels,
         "policy": policy,
         "num_speakers": speakers,
         "language": language,
+        "translate": translate or None,
         "weights": weights,
         "smooth": smooth or None,
+        "describe": describe or None,
         "offline": offline or None,
     }
     given = {name: value for name, value in settings.items() if value is not None}
-    raise typer.Exit(command.run(files, transcript, out, format, role or [], config, given, json))
+    raise typer.Exit(command.run(files, transcript, out, format, role or [], config, given, json, enroll or []))
 
 
 @models_app.command("list")
@@ -118,6 +129,9 @@ def train(
 
 def main() -> None:
     """Runs the command line; every error that convemo raises on purpose becomes one line and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a file's name may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except BrokenPipeError:  # `convemo … | head`

@@ -36,6 +36,8 @@ class AnalyzerConfig(BaseModel):
     """The text channel: ``"default"``, or ``"default:FOLDER"`` with weights of your own."""
     acoustic: str = "default"
     """The acoustic channel: ``"default"``, or ``"default:FOLDER"`` with weights of your own."""
+    denoise: str = "none"
+    """What cleans the sound for the acoustic channel alone: ``"none"``, or a denoiser and its strength, ``"webrtc:1"`` to ``"…:4"``."""
     fusion: str = "shipped"
     """``"shipped"``, or the path of a fusion.json that you have fitted."""
     channels: tuple[Literal["text", "acoustic", "fused"], ...] = CHANNELS
@@ -44,17 +46,25 @@ class AnalyzerConfig(BaseModel):
     """``"permissive"`` leaves off every channel whose weights may not be used commercially."""
     language: str | None = Field(None, pattern="^[a-z]{2,3}$")
     """ISO 639-1 code of what is spoken; ``None`` to detect it."""
+    translate: bool = False
+    """Whether Whisper translates what is spoken in another language into English, which the text channel reads."""
     num_speakers: int | None = Field(None, ge=1)
     min_speakers: int | None = Field(None, ge=1)
     max_speakers: int | None = Field(None, ge=1)
+    enroll: dict[str, str] = {}
+    """Name → a recording of that person's voice alone. Speakers who sound like it get the name; nothing of the voice is stored."""
     roles: dict[str, Role] = {}
     """Speaker id or name, or ``"channel:0"`` → ``"agent"``, ``"customer"`` or ``"other"``."""
     policy: Policy = Policy()
     smooth: bool = False
     """Whether later utterances may inform earlier ones. Off, every utterance is judged as it would be in a live call."""
+    describe: bool = False
+    """Whether each utterance's voice is described in numbers (F0, loudness, rate, jitter, formants …): see docs/voice.md."""
     offline: bool = False
     """Whether the network is out of bounds: weights that are not here are then not fetched."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: str | None = None
+    """What faster-whisper computes in, e.g. ``"float32"``; ``None`` is int8 on a processor and float16 on a GPU."""
     limits: Limits = Limits()
 
     @field_validator("channels", mode="before")

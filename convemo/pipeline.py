@@ -12,16 +12,20 @@ import numpy as np
 
 from convemo import __version__, registry
 from convemo.asr.base import Transcriber
+from convemo.asr.channels import transcribe_channels
 from convemo.asr.select import choose
 from convemo.audio import Audio
-from convemo.audio.evidence import measure
+from convemo.audio.denoise import Denoiser
 from convemo.audio.vad import speech
 from convemo.config import AnalyzerConfig
 from convemo.dialogue.align import align
 from convemo.dialogue.channel import Channel
-from convemo.dialogue.channels import channel_of_speakers, interleave
+from convemo.dialogue.channels import channel_of_speakers
+from convemo.dialogue.evidence import measure
 from convemo.dialogue.roles import assign_roles
+from convemo.dialogue.voices import describe_voices, withhold_voices
 from convemo.diarize.channels import ChannelDiarizer
+from convemo.diarize.enroll import KnownSpeakers
 from convemo.fusion import Fusion
 from convemo.results import Analysis
 from convemo.source import Opened, Source, opened
@@ -30,8 +34,9 @@ from convemo.types import ChannelResult, Dialogue, Diarization, LabelSet, Transc
 Progress = Callable[[str, float, float | None], None]
 """Called as ``progress(stage, completed, total)``: ``decode``, ``transcribe``, ``diarize`` in seconds of sound, channels by utterance."""
 
-_AT_ONCE = 200
-"""Utterances that a channel scores between two reports of progress."""
+_FEWEST_AT_ONCE, _MOST_TIMES = 200, 20
+"""Utterances that a channel scores between two reports of progress, and reports: a channel looks at all utterances before those that
+it scores, so that with reports as many as the utterances allow, the time would grow by the square of a conversation's length."""
 
 
 class Analyzer:
@@ -86,10 +91,12 @@ class Analyzer:
             ConfigError: what was given does not go together.
             EngineUnavailable: an engine was asked for that is not installed, or whose weights are not here.
         """
+        denoiser = self._denoiser  # if it is missing, that is told before an hour of transcription
         with opened(source, transcript, rate_hz, conversation, self.config.limits, self._stage("decode")) as given:
             dialogue, heard, notes = self._listen(given, id)
-            channels, silent = self._judge(dialogue, given.audio)
-            return self._conclude(dialogue, channels, given, heard, (*notes, *silent))
+            dialogue, undescribed = self._describe(dialogue, given.audio)
+            channels, silent = self._judge(dialogue, given.audio, denoiser)
+            return self._conclude(dialogue, channels, given, heard, (*notes, *undescribed, *silent))
 
     # Who said what ------------------------------------------------------------------------------------------------
 
@@ -99,6 +106,8 @@ class Analyzer:
         if said is not None and said.language is None:
             said = replace(said, language=self.config.language)
         own = said if given.dialogue is None else given.dialogue
+        if own is not None and self.config.translate and own.language != "en":
+            notes.append("Only what is transcribed can be translated: the words that were given were taken as they are.")
         id = id or (own.id if own is not None else None) or given.name or "conversation"
         if given.dialogue is not None:
             spoken = given.dialogue.language or self.config.language
@@ -113,9 +122,18 @@ class Analyzer:
             notes.append(f"The transcript names its speakers, so the diarizer {self.config.diarizer!r} was not asked.")
         diarizer, diarization = self._diarize(audio, said)
         made = {"transcript": said.source if said else None, "diarizer": diarizer}
+        if self.config.enroll and diarization is not None:
+            diarization = self._known_speakers.name(diarization, audio)
+            found = sorted(s.name for s in diarization.speakers if s.name in self.config.enroll)
+            made["enrolled"] = {"looked_for": sorted(self.config.enroll), "found": found}
+        elif self.config.enroll:
+            notes.append("Nobody was looked for by voice: that needs a diarizer, and a transcript that does not name its speakers.")
         if said is None:
             said, made["transcript"], note = self._transcribe(audio, diarization)
             notes += [note] if note else []
+            if said is not None:
+                made |= {"spoken_language": said.translated_from or said.language, "spoken_language_confidence": said.language_confidence}
+                notes += said.notes
         if diarizer == "embedded":
             notes.append("Speakers were told apart by the sound of their voices, which is rough: one channel each, or names, are surer.")
         voice = speech(audio)
@@ -148,16 +166,23 @@ class Analyzer:
             judged = "The analysis is by voice alone" if voice else "Nothing can be judged: there are no words, and voices are left out"
             return None, None, f"{judged}. {why_not}"
         progress = self._stage("transcribe")
-        own_channel = [s for s in diarization.speakers if s.channel is not None] if diarization else []
-        if not own_channel:
+        if diarization is None or all(speaker.channel is None for speaker in diarization.speakers):
             return engine.transcribe(audio, progress), engine.id, None
-        parts = [(speaker, engine.transcribe(audio.channel(speaker.channel), progress)) for speaker in own_channel]
-        return interleave(parts), engine.id, None
+        return transcribe_channels(engine, audio, diarization, progress), engine.id, None
+
+    def _describe(self, dialogue: Dialogue, audio: Audio | None) -> tuple[Dialogue, list[str]]:
+        """The dialogue with the voices that were asked for and that the policy shows, and why there are none."""
+        policy = self.config.policy
+        visible = () if policy.mode == "text-only" else tuple(policy.visible(dialogue))
+        why_not = "the policy is text-only" if policy.mode == "text-only" else "there is no sound" if audio is None else None
+        if not self.config.describe or why_not:
+            return withhold_voices(dialogue, visible), [f"Voices are not described: {why_not}."] if self.config.describe else []
+        return describe_voices(dialogue, audio, visible, self._stage("describe")), []
 
     # What was expressed -------------------------------------------------------------------------------------------
 
-    def _judge(self, dialogue: Dialogue, audio: Audio | None) -> tuple[dict[str, ChannelResult], list[str]]:
-        """Each channel's opinion, and why a channel has none."""
+    def _judge(self, dialogue: Dialogue, audio: Audio | None, denoiser: Denoiser | None) -> tuple[dict[str, ChannelResult], list[str]]:
+        """Each channel's opinion, and why a channel has none. Only the acoustic channel hears what the denoiser leaves."""
         policy, results, notes = self.config.policy, {}, []
         visible, excluded = list(policy.visible(dialogue)), policy.exclusions(dialogue)
         shown = replace(dialogue, utterances=tuple(dialogue[i] for i in visible))
@@ -166,7 +191,8 @@ class Analyzer:
             if channel is None:
                 notes.append(f"The {name} channel is off: {why_not}.")
                 continue
-            result = self._predict(name, channel, shown, audio)
+            cleaned = name == "acoustic" and denoiser is not None and audio is not None
+            result = self._predict(name, channel, shown, denoiser.denoise(audio) if cleaned else audio)
             results[name] = _all_rows(replace(result, channel=name), dialogue, visible, excluded)
         if not results:
             results = {name: _unscored(name, self._fusion.labels, dialogue, excluded) for name in self._channels}
@@ -181,8 +207,9 @@ class Analyzer:
     def _predict(self, name: str, channel: Channel, dialogue: Dialogue, audio: Audio | None) -> ChannelResult:
         """The channel's scores, some utterances at a time, so that a long conversation shows how far it is."""
         parts = []
-        for since in range(0, max(len(dialogue), 1), _AT_ONCE):
-            until = min(since + _AT_ONCE, len(dialogue))
+        at_once = max(_FEWEST_AT_ONCE, -(-len(dialogue) // _MOST_TIMES))
+        for since in range(0, max(len(dialogue), 1), at_once):
+            until = min(since + at_once, len(dialogue))
             parts.append(channel.predict(replace(dialogue, utterances=dialogue.utterances[:until]), audio, since=since))
             self._progress(name, until, len(dialogue))
         return replace(
@@ -211,6 +238,7 @@ class Analyzer:
             channels={name: fusion.calibrate(name, result) for name, result in channels.items()},
             fused=fused.result if fused else None,
             contributions=fused.contributions if fused else {},
+            weighting=fused.weighting if fused else {},
             prediction_sets=fused.prediction_sets if fused else (None,) * len(dialogue),
             abstained=tuple(map(bool, fused.abstained)) if fused else (False,) * len(dialogue),
             recording=given.audio.recording if given.audio else None,
@@ -223,7 +251,12 @@ class Analyzer:
     @cached_property
     def _transcriber(self) -> tuple[Transcriber | None, str | None]:
         config = self.config
-        return choose(config.asr, language=config.language, device=config.device, offline=config.offline, announce=self._announce)
+        settings = {name: getattr(config, name) for name in ("language", "device", "offline", "translate", "compute_type")}
+        return choose(config.asr, **settings, announce=self._announce)
+
+    @cached_property
+    def _known_speakers(self) -> KnownSpeakers:
+        return KnownSpeakers(self.config.enroll, self.config.limits)
 
     @cached_property
     def _channels(self) -> Mapping[str, tuple[Channel | None, str]]:
@@ -236,6 +269,10 @@ class Analyzer:
         if self.config.weights == "permissive" and not channel.model.permissive:
             return None, f"its weights are {channel.model.licence}, which weights='permissive' leaves out"
         return channel, ""
+
+    @cached_property
+    def _denoiser(self) -> Denoiser | None:
+        return None if self.config.denoise == "none" else registry.build("denoiser", self.config.denoise)
 
     @cached_property
     def _fusion(self) -> Fusion:

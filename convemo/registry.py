@@ -32,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "embedded": "convemo.diarize.embedded:EmbeddedDiarizer",
         "pyannote": "convemo.diarize.pyannote:PyannoteDiarizer",
     },
+    "denoiser": {"webrtc": "convemo.audio.denoise:WebRtcDenoiser"},
     "text": {"default": "convemo.text.channel:TextChannel"},
     "acoustic": {"default": "convemo.acoustic.channel:AcousticChannel"},
     "reader": {
@@ -61,11 +62,20 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "frame": "convemo.export.frame:to_frame",
     },
     "data": {
+        "meld": "convemo.data.meld:load",
         "emorynlp": "convemo.data.emorynlp:load",
+        "emocontext": "convemo.data.emocontext:load",
         "goemotions": "convemo.data.goemotions:load",
         "xed": "convemo.data.xed:load",
         "emobank": "convemo.data.emobank:load",
+        "iemocap": "convemo.data.iemocap:load",
+        "msp_improv": "convemo.data.msp_improv:load",
+        "cmu_mosei": "convemo.data.cmu_mosei:load",
         "ravdess": "convemo.data.ravdess:load",
+        "emobox": "convemo.data.emobox:load",
+        "crema_d": "convemo.data.crema_d:load",
+        "tess": "convemo.data.tess:load",
+        "emodb": "convemo.data.emodb:load",
         "nemo": "convemo.data.nemo:load",
         "jsonl": "convemo.data.jsonl:load",
     },
@@ -125,7 +135,8 @@ def build(kind: str, spec: str, **settings: Any) -> Any:
     try:
         signature(engine).bind(*arguments, **settings)
     except TypeError as error:
-        raise ConfigError(f"what the {kind} {name!r} takes", f"{spec!r}: {error}", "Most engines take nothing after the colon.") from error
+        hint = "Most engines take nothing after the colon, and few take every setting."
+        raise ConfigError(f"what the {kind} {name!r} takes", f"{spec!r}: {error}", hint) from error
     return engine(*arguments, **settings)
 
 

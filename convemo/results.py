@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import index as as_index
 from os import PathLike
@@ -36,6 +36,8 @@ class Analysis:
     """The channels together, with the history of the conversation; ``None`` if fusion was not asked for."""
     contributions: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Channel, or ``"history"`` → ``(N,)``: natural-log odds it brought to the chosen label over the runner-up."""
+    weighting: Mapping[str, tuple[Weighting | None, ...]] = field(default_factory=dict)
+    """Channel → for each utterance how far fusion heard it, going by the evidence; ``None`` where it had its full weight."""
     prediction_sets: tuple[tuple[str, ...] | None, ...] = ()
     """For each utterance the labels that hold the truth with the promised coverage; ``None`` where nothing can be promised."""
     abstained: tuple[bool, ...] = ()
@@ -101,6 +103,15 @@ class Analysis:
         """Speaker id → `trajectory`, for every speaker who has one."""
         return {s.id: moments for s in self.dialogue.speakers if (moments := self.trajectory(s.id))}
 
+    @property
+    def voices(self) -> dict[str, dict[str, float | None]]:
+        """Speaker id → how they sound on average, number by number, for every speaker whose voice was described."""
+        heard: dict[str, list[Mapping[str, float | None]]] = {}
+        for u in self.dialogue:
+            if u.voice is not None:
+                heard.setdefault(u.speaker, []).append(u.voice)
+        return {speaker: mean_voice(voices) for speaker, voices in heard.items()}
+
     def to_frame(self):
         """A pandas DataFrame, one row an utterance, with the columns of the CSV export.
 
@@ -141,17 +152,24 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as what JSON holds: no NaN, nulls where there is nothing."""
+        return self._outline() | {"utterances": [u.to_dict() for u in self]}
+
+    def _outline(self) -> dict[str, Any]:
+        """`to_dict` without the utterances, which are most of it: they are written one by one."""
+        filed = {name: dict(of) for name in ("groups", "genders") if (of := getattr(self.dialogue, name)) is not None}
         return {
             "schema": SCHEMA,
             "id": self.dialogue.id,
             "language": self.dialogue.language,
+            "translated_from": self.dialogue.translated_from,
             "recording": None if self.recording is None else record(self.recording),
             "notes": list(self.notes),
             "speakers": [record(s) for s in self.dialogue.speakers],
             "labels": list(self.primary.labels),
-            "utterances": [u.to_dict() for u in self],
+            "utterances": [],
             "channels": {name: _channel_to_dict(result) for name, result in self._opinions()},
             "provenance": dict(self.provenance),
+            **filed,
         }
 
     def _opinions(self) -> Iterator[tuple[str, ChannelResult]]:
@@ -173,11 +191,21 @@ class Analysis:
         opinions = {name: _channel_from_dict(name, channel, rows) for name, channel in saved["channels"].items()}
         fused = opinions.pop("fused", None)
         sources = dict.fromkeys(name for row in rows for name in row["contributions"] or ())
+        gated = dict.fromkeys(name for row in rows for name in row.get("weighting") or ())
         return cls(
-            dialogue=Dialogue(saved["id"], utterances, tuple(Speaker(**s) for s in saved["speakers"]), saved["language"]),
+            dialogue=Dialogue(
+                saved["id"],
+                utterances,
+                tuple(Speaker(**s) for s in saved["speakers"]),
+                saved["language"],
+                translated_from=saved.get("translated_from"),
+                groups=saved.get("groups"),
+                genders=saved.get("genders"),
+            ),
             channels=opinions,
             fused=fused,
             contributions={s: np.array([(row["contributions"] or {}).get(s, 0.0) for row in rows]) for s in sources},
+            weighting={name: tuple(_weighting_from_dict(row, name) for row in rows) for name in gated},
             prediction_sets=tuple(None if row["prediction_set"] is None else tuple(row["prediction_set"]) for row in rows),
             abstained=tuple(bool(row["abstained"]) for row in rows),
             recording=None if saved["recording"] is None else Recording(**saved["recording"]),
@@ -196,6 +224,42 @@ class Moment:
     """Probability of sadness, anger, fear or disgust, smoothed; in ``[0, 1]``."""
     valence: float | None
     arousal: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """How far fusion heard one channel on one utterance, going by the evidence."""
+
+    factor: float
+    """What multiplied the channel's weight: 1 is what good material gets."""
+    because: tuple[str, ...] = ()
+    """The evidence that moved it, strongest first, e.g. ``("0.4 s of speech", "3 dB SNR")``."""
+
+    @property
+    def notable(self) -> bool:
+        """Whether people should hear of it: a weight that was moved by less than a fifth is no reason."""
+        return not 0.83 < self.factor < 1.2 and bool(self.because)
+
+    def __str__(self) -> str:
+        """In words.
+
+        >>> print(Weighting(0.41, ("0.4 s of speech", "3 dB SNR")))
+        counted for less (×0.4): 0.4 s of speech, 3 dB SNR
+        """
+        return f"counted for {'less' if self.factor < 1 else 'more'} (×{self.factor:.1f}): {', '.join(self.because)}"
+
+
+def mean_voice(voices: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """The mean of each number of several descriptions, over those that have it, to five digits.
+
+    >>> mean_voice([{"f0_mean_hz": 200.0, "hnr_db": None}, {"f0_mean_hz": 300.0, "hnr_db": None}])
+    {'f0_mean_hz': 250.0, 'hnr_db': None}
+    """
+    known: dict[str, list[float]] = {}
+    for voice in voices:
+        for name, value in voice.items():
+            known.setdefault(name, []).extend([] if value is None else [value])
+    return {name: float(f"{sum(values) / len(values):.5g}") if values else None for name, values in known.items()}
 
 
 def _suffix(path: Path) -> str:
@@ -227,6 +291,11 @@ def _channel_from_dict(name: str, saved: Mapping[str, Any], rows: list[Mapping[s
     )
 
 
+def _weighting_from_dict(row: Mapping[str, Any], channel: str) -> Weighting | None:
+    saved = (row.get("weighting") or {}).get(channel)
+    return None if saved is None else Weighting(saved["factor"], tuple(saved["because"]))
+
+
 def _utterance_from_dict(row: Mapping[str, Any]) -> Utterance:
     features = row.get("features")
     return Utterance(
@@ -240,4 +309,7 @@ def _utterance_from_dict(row: Mapping[str, Any]) -> Utterance:
         label=row.get("reference"),
         audio=row.get("audio"),
         features=None if features is None else {name: np.nan if value is None else value for name, value in features.items()},
+        dimensions=row.get("reference_dimensions"),
+        voice=row.get("voice"),
+        voice_deviation=row.get("voice_deviation"),
     )

@@ -26,6 +26,7 @@ _AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".mkv", ".mov"),
     *(".aac", ".aiff", ".aif", ".au", ".caf", ".wma", ".w64", ".amr", ".3gp"),
 )
+_LIST_SUFFIXES = (".m3u8", ".m3u", ".pls", ".mpd", ".sdp", ".ffconcat", ".cue")
 _TEXT_SUFFIXES = (".vtt", ".srt", ".json", ".jsonl", ".csv", ".tsv", ".txt")
 _HEAD_BYTES = 4096
 
@@ -90,9 +91,11 @@ def is_transcript(path: str | os.PathLike) -> bool:
     """Whether a file holds text rather than sound, as its first bytes say; its suffix decides what they leave open.
 
     Raises:
-        AudioError: it is text, but its name says that it is a recording.
+        AudioError: it is text, but its name says that it is a recording, or a list of them.
     """
     suffix = Path(os.fspath(path)).suffix.lower()
+    if suffix in _LIST_SUFFIXES:
+        raise AudioError(path, "a recording", f"a list of others, as {suffix} says", "Pass the recordings themselves, one by one.")
     head = _head(path)
     if not head:  # missing, empty, a folder, a pipe: whoever reads it next says what is wrong
         return suffix in _TEXT_SUFFIXES

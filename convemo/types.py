@@ -74,11 +74,17 @@ class Transcript:
     segments: tuple[TranscriptSegment, ...]
     speakers: tuple[Speaker, ...] = ()
     language: str | None = None
-    """ISO 639-1 code, e.g. ``"en"``; ``None`` if unknown."""
+    """ISO 639-1 code of the words, e.g. ``"en"``; ``None`` if unknown."""
     source: str = ""
     """The engine or format it came from, e.g. ``"faster-whisper:small"`` or ``"vtt"``."""
     id: str | None = None
     """The conversation's id, where the file names one."""
+    language_confidence: float | None = None
+    """Probability in ``[0, 1]`` of what is spoken, where an engine detected it."""
+    translated_from: str | None = None
+    """ISO 639-1 code of what is spoken, where the words are a translation of it."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the words must know, in sentences: what was left out, and why."""
 
     @property
     def timed(self) -> bool:
@@ -112,6 +118,12 @@ class Diarization:
     turns: tuple[Turn, ...]
     speakers: tuple[Speaker, ...]
     source: str = ""
+    exclusive: tuple[Turn, ...] = ()
+    """The turns with one voice at a time, the foremost: by them words find their speaker. Empty where the engine does not say."""
+
+
+TELEPHONE_HZ = 4000.0
+"""Up to here a line counts as a telephone: the network passes 300 to 3400 Hz (ITU-T G.712), and sampling at 8 kHz ends at 4 kHz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,19 @@ class Evidence:
     """Mean probability of the words, in ``[0, 1]``."""
     speaker_confidence: float | None = None
     """Share of the utterance's words that lie in this speaker's turns, in ``[0, 1]``."""
+    bandwidth_hz: float | None = None
+    """Up to where the speaker's line carries their voice, to 500 Hz and at most 8000."""
+
+    @property
+    def bandwidth(self) -> Literal["telephone", "wide"] | None:
+        """What sort of line that is.
+
+        >>> Evidence(bandwidth_hz=3500.0).bandwidth
+        'telephone'
+        """
+        if self.bandwidth_hz is None:
+            return None
+        return "telephone" if self.bandwidth_hz <= TELEPHONE_HZ else "wide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +174,12 @@ class Utterance:
     """A sound file of this utterance alone, where a data set gives one."""
     features: Mapping[str, float] | None = None
     """Named numbers that stand in for sound, where a data set gives them."""
+    dimensions: Mapping[str, float] | None = None
+    """The reference valence, arousal and dominance in ``[-1, 1]``, where a data set gives them. Never read by a channel."""
+    voice: Mapping[str, float | None] | None = None
+    """How it sounds: the numbers of `convemo.features.voice`; ``None`` if nobody asked, the policy forbids it or there is no sound."""
+    voice_deviation: Mapping[str, float | None] | None = None
+    """The same as distances from the speaker's earlier utterances, in units of their spread: `convemo.features.voice.VoiceHistory`."""
 
     @property
     def duration_s(self) -> float | None:
@@ -171,6 +202,13 @@ class Dialogue:
     utterances: tuple[Utterance, ...]
     speakers: tuple[Speaker, ...]
     language: str | None = None
+    """ISO 639-1 code of the words."""
+    translated_from: str | None = None
+    """ISO 639-1 code of what was spoken, where the words are a translation of it."""
+    groups: Mapping[str, str] | None = None
+    """Where a data set files it, e.g. ``{"session": "Ses01"}``: what folds and slices are made of."""
+    genders: Mapping[str, str] | None = None
+    """Speaker id → ``"female"`` or ``"male"`` as a data set states it, for slices. Never inferred, never read by a channel."""
 
     def __post_init__(self):
         listed = [speaker.id for speaker in self.speakers]

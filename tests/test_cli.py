@@ -44,6 +44,11 @@ def test_json_is_one_object_a_conversation_and_nothing_else(tmp_path):
     assert rows[1]["utterances"][0]["label"] == "anger"
 
 
+def test_a_translation_by_an_engine_that_has_none_is_one_line():
+    done = convemo("analyze", CALL, "--asr", "faster-whisper:small.en", "--translate", "--offline")
+    assert done.returncode == 1 and "not trained to translate" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_roles_and_policy_come_from_options():
     done = convemo("analyze", TRANSCRIPT, "--role", "Agent Maya=customer", "--policy", "exclude:customer", "--json")
     row = json.loads(done.stdout)
@@ -105,6 +110,18 @@ def test_on_a_terminal_no_bar_is_left_where_the_result_stands():
     assert "\x1b[2K" not in after.decode() and "\x1b[1A" not in after.decode()  # nothing erases a line of the table
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+def test_a_name_that_is_no_text_can_be_analysed_and_shown(tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xff.vtt"
+    with open(path, "wb") as file:
+        file.write(Path(TRANSCRIPT).read_bytes())
+    command = [sys.executable, "-m", "convemo", "analyze", "--offline", "--channels", "text", path]
+    for encoding, form in (("utf-8", []), ("utf-8", ["--json"]), ("ascii", ["--json"])):
+        shown = subprocess.run([*command, *form], capture_output=True, env=os.environ | {"PYTHONIOENCODING": f"{encoding}:strict"})
+        assert shown.returncode == 0 and shown.stderr == b""
+        assert not form or json.loads(shown.stdout)["id"] == "\udcff"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -131,6 +148,7 @@ def test_models_are_listed_with_their_licences_and_places():
         "acoustic": False,
         "fusion": False,
         "fusion_text": True,
+        "speaker": True,
         "text": True,
     }
     assert (Path(convemo("models", "path", "text").stdout.strip()) / "CARD.md").is_file()
@@ -144,3 +162,9 @@ def test_the_doctor_mends_what_is_missing():
 
 def test_the_transcript_never_reaches_the_error_stream():
     assert "ridiculous" not in convemo("analyze", TRANSCRIPT, "--json").stderr
+
+
+def test_voices_are_described_when_asked_for():
+    done = convemo("analyze", CALL, "--transcript", TRANSCRIPT, "--describe", "--channels", "text", "--offline", "--json")
+    first = json.loads(done.stdout)["utterances"][0]
+    assert first["voice"]["f0_mean_hz"] > 0 and first["voice_deviation"]["f0_mean_hz"] is None

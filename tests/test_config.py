@@ -8,11 +8,12 @@ from convemo import Analyzer, AnalyzerConfig, ConfigError
 def test_toml_says_everything_that_code_can_say(tmp_path):
     file = tmp_path / "convemo.toml"
     file.write_text(
-        'asr = "openai-whisper:base"\nchannels = ["text", "fused"]\n'
+        'asr = "openai-whisper:base"\nchannels = ["text", "fused"]\ntranslate = true\ncompute_type = "float32"\n'
         '[policy]\nmode = "text-only"\nexclude_roles = ["agent"]\n[roles]\n"channel:0" = "agent"\n[limits]\nmax_duration_s = 60\n'
     )
     config = AnalyzerConfig.from_toml(file)
     assert (config.asr, config.channels, config.policy.exclude_roles) == ("openai-whisper:base", ("text", "fused"), ("agent",))
+    assert (config.translate, config.compute_type) == (True, "float32")
     assert (config.roles, config.limits.max_duration_s) == ({"channel:0": "agent"}, 60)
 
 

@@ -1,5 +1,6 @@
 """The whole path, on real input: what goes in, and what a user may rely on coming out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from convemo import (
     Transcript,
     TranscriptError,
     TranscriptSegment,
+    UnknownEngine,
     Utterance,
     audio,
     registry,
@@ -172,7 +174,7 @@ class Echo:
     def __init__(self, **settings):
         pass
 
-    def transcribe(self, sound, progress=None):
+    def transcribe(self, sound, progress=None, language=None):
         return Transcript((TranscriptSegment(f"I heard {sound.channels} channel.", 1.0, 3.0),), language="en", source=self.id)
 
 
@@ -181,6 +183,30 @@ def test_each_channel_of_a_stereo_call_is_transcribed_by_itself(monkeypatch):
     analysis = Analyzer(offline=True, asr="echo").analyze(CALL)
     assert [(u.speaker, u.text) for u in analysis] == [("speaker 1", "I heard 1 channel."), ("speaker 2", "I heard 1 channel.")]
     assert (analysis.provenance["transcript"], analysis.provenance["diarizer"]) == ("echo", "channels")
+
+
+class Translator(Echo):
+    """A third party's engine that makes English of Polish."""
+
+    def transcribe(self, sound, progress=None, language=None):
+        heard = super().transcribe(sound)
+        return replace(heard, language_confidence=0.9, translated_from="pl", notes=("Translated from 'pl'.",))
+
+
+def test_a_translation_is_read_by_the_text_channel_and_marked_as_one(monkeypatch, tmp_path):
+    monkeypatch.setitem(registry.BUILT_IN["asr"], "translator", f"{__name__}:Translator")
+    analysis = Analyzer(offline=True, asr="translator", translate=True).analyze(CALL)
+    assert all(u.probabilities is not None for u in analysis)
+    assert (analysis.dialogue.language, analysis.dialogue.translated_from) == ("en", "pl")
+    assert (analysis.provenance["spoken_language"], analysis.provenance["spoken_language_confidence"]) == ("pl", 0.9)
+    assert analysis.notes.count("Translated from 'pl'.") == 1  # both channels say so, the reader is told once
+    assert Analysis.load(analysis.save(tmp_path / "call.json")) == analysis
+
+
+def test_words_that_were_given_are_not_translated_and_that_is_said(analyzer):
+    polish = Transcript((TranscriptSegment("Dzień dobry.", speaker="Ana"),), language="pl")
+    assert any("taken as they are" in note for note in Analyzer(translate=True).analyze(polish).notes)
+    assert not any("taken as they are" in note for note in Analyzer(translate=True).analyze(replace(polish, language="en")).notes)
 
 
 class Moods:
@@ -213,6 +239,29 @@ def test_a_channel_with_labels_of_its_own_is_not_fused_by_force(moods):
 def test_silence_is_a_valid_result_that_says_nobody_spoke(analyzer):
     analysis = analyzer.analyze(np.zeros(32_000, np.float32), rate_hz=16_000)
     assert len(analysis) == 0 and any("No voice" in note for note in analysis.notes)
+
+
+class Muffler:
+    """A denoiser that leaves a tenth of everything."""
+
+    id = "muffler"
+
+    def denoise(self, sound):
+        rows = np.stack([sound.read(channel=c) for c in range(sound.channels)], axis=1)
+        return audio.Audio.from_array(rows / 10, sound.rate_hz)
+
+
+def test_only_the_acoustic_channel_hears_what_a_denoiser_leaves(monkeypatch, call):
+    monkeypatch.setitem(registry.BUILT_IN["denoiser"], "muffler", f"{__name__}:Muffler")
+    cleaned = Analyzer(offline=True, denoise="muffler").analyze(CALL, TRANSCRIPT)
+    assert not np.allclose(cleaned.channels["acoustic"].log_probs, call.channels["acoustic"].log_probs)
+    assert cleaned.channels["text"] == call.channels["text"] and cleaned.dialogue == call.dialogue
+    assert cleaned.provenance["config"]["denoise"] == "muffler"
+
+
+def test_a_denoiser_that_nobody_knows_is_told_before_anything_is_heard():
+    with pytest.raises(UnknownEngine, match="'hush'"):
+        Analyzer(denoise="hush").analyze("no-such-recording.wav")
 
 
 def test_excluded_people_are_shown_to_no_channel():
@@ -265,7 +314,7 @@ def test_without_fusion_a_note_says_what_is_missing():
 
 def test_a_long_conversation_is_scored_in_parts_with_the_same_result(monkeypatch, call):
     told = []
-    monkeypatch.setattr("convemo.pipeline._AT_ONCE", 5)
+    monkeypatch.setattr("convemo.pipeline._FEWEST_AT_ONCE", 5)
     analyzer = Analyzer(offline=True, asr="none", progress=lambda stage, done, total: told.append((stage, done)))
     assert analyzer.analyze(CALL, transcript=TRANSCRIPT) == call
     assert [done for stage, done in told if stage == "text"] == [5, 10, 15, 19]
@@ -358,3 +407,43 @@ def test_spoken_words_are_transcribed_and_judged(data_root):
     assert len(words) > 10 and "country" in words
     assert analysis.provenance["transcript"].startswith("pocketsphinx")
     assert all(u.words for u in analysis if u.text)
+
+
+@pytest.fixture(scope="module")
+def described() -> Analysis:
+    return Analyzer(offline=True, asr="none", channels="text", describe=True).analyze(CALL, transcript=TRANSCRIPT)
+
+
+def test_voices_are_described_only_when_asked_for(call, described):
+    assert all(u.voice is None and u.voice_deviation is None for u in call) and call.voices == {}
+    assert all(u.voice["f0_mean_hz"] and u.voice.keys() == u.voice_deviation.keys() for u in described)
+    assert set(described.voices) == {"Agent Maya", "Customer Tom"}
+
+
+def test_described_voices_are_saved_loaded_back_equal_and_stand_in_the_table(call, described, tmp_path):
+    loaded = Analysis.load(described.save(tmp_path / "call.json"))
+    assert loaded == described != call and loaded[3].voice == described[3].voice and loaded.voices == described.voices
+    header, plain = (a.save(tmp_path / "call.csv").read_text(encoding="utf-8").splitlines()[0] for a in (described, call))
+    assert {"voice.f0_mean_hz", "voice.jitter_local", "voice_deviation.energy_mean_db"} <= set(header.split(","))
+    assert "voice" not in plain
+
+
+def test_whom_the_policy_excludes_is_never_described():
+    policy = "exclude:agent"
+    analysis = Analyzer(offline=True, asr="none", channels="text", describe=True, policy=policy).analyze(CALL, transcript=TRANSCRIPT)
+    assert {u.role for u in analysis if u.voice is not None} == {"customer"} and set(analysis.voices) == {"Customer Tom"}
+
+
+def test_under_text_only_nobody_is_described_and_a_note_says_why():
+    analysis = Analyzer(offline=True, asr="none", describe=True, policy="text-only").analyze(CALL, transcript=TRANSCRIPT)
+    assert analysis.voices == {} and "Voices are not described: the policy is text-only." in analysis.notes
+
+
+def test_a_dialogue_that_comes_with_voices_loses_those_that_the_policy_forbids(described):
+    analyzer = Analyzer(offline=True, channels="text", policy="exclude:agent")
+    assert set(analyzer.analyze(described.dialogue).voices) == {"Customer Tom"}
+    assert Analyzer(offline=True, policy="text-only").analyze(described.dialogue).voices == {}
+
+
+def test_without_sound_there_is_nothing_to_describe():
+    assert "Voices are not described: there is no sound." in Analyzer(describe=True, channels="text").analyze(TRANSCRIPT).notes

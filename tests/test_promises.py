@@ -41,7 +41,7 @@ def test_logs_hold_no_words_of_the_transcript(caplog, capfd):
 
 def test_what_is_shipped_is_what_its_manifest_signed_for_and_holds_no_code():
     models = weights.shipped()
-    assert {model.name for model in models} == {"text", "acoustic", "fusion", "fusion_text"}
+    assert {model.name for model in models} == {"text", "acoustic", "fusion", "fusion_text", "speaker"}
     for model in models:
         weights.load_manifest(model.folder)
         found = {p.name for p in model.folder.iterdir() if p.is_file()} - {*model.files, "model.json", "CARD.md", "figures.json"}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from convemo import LABELS, Analysis, ChannelResult, Dialogue, Recording, ResultError, Speaker, Utterance, Word
+from convemo.results import Weighting
 from convemo.types import Evidence, ModelInfo
 
 
@@ -66,6 +67,22 @@ def test_what_could_not_be_scored_is_none_and_says_what_each_channel_lacked(anal
     assert u.reason == u.why == "text: no text; acoustic: 0.1 s long; needs 0.3 s"
 
 
+def test_a_channel_that_fusion_heard_less_for_its_poor_material_says_so_and_why(analysis):
+    poor, hardly = Weighting(0.42, ("0.4 s of speech", "3 dB SNR")), Weighting(0.95, ("18 dB SNR",))
+    heard = replace(analysis, weighting={"acoustic": (hardly, poor, None)})
+    assert heard[1].weighting == {"acoustic": poor}
+    assert heard[1].why == analysis[1].why + "; acoustic counted for less (×0.4): 0.4 s of speech, 3 dB SNR"
+    assert heard[0].why == analysis[0].why and heard[0].weighting == {"acoustic": hardly}
+    assert Analysis.from_dict(heard.to_dict()) == heard
+
+
+def test_a_file_from_before_bandwidth_and_weighting_still_loads(analysis):
+    saved = analysis.to_dict()
+    for row in saved["utterances"]:
+        del row["weighting"], row["evidence"]["bandwidth_hz"]
+    assert Analysis.from_dict(saved) == analysis
+
+
 def test_channels_stand_beside_the_fused_result(analysis):
     assert analysis[0].label == "neutral"
     assert max(analysis[0].channels["acoustic"], key=analysis[0].channels["acoustic"].get) == "joy"
@@ -102,6 +119,13 @@ def test_features_of_any_number_type_are_saved_and_loaded_back_equal(analysis, t
     loaded = Analysis.load(measured.save(tmp_path / "call.json"))
     assert loaded == measured != analysis
     assert loaded.dialogue[0].features["f0_mean_hz"] == 181.5 and np.isnan(loaded.dialogue[0].features["jitter"])
+
+
+def test_what_a_data_set_says_of_a_dialogue_is_saved_and_loaded_back_equal(analysis, tmp_path):
+    first = replace(analysis.dialogue[0], dimensions={"valence": -0.5}, voice={"hnr_db": None}, voice_deviation={"hnr_db": 0.3})
+    dialogue = replace(analysis.dialogue, utterances=(first,), groups={"session": "Ses01"}, genders={"ana": "female"})
+    judged = replace(analysis, dialogue=dialogue)
+    assert Analysis.load(judged.save(tmp_path / "call.json")).dialogue == dialogue
 
 
 def test_utterances_are_chosen_by_index_and_by_slice(analysis):

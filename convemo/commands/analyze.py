@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -31,6 +32,7 @@ def run(
     config: Path | None,
     settings: dict[str, Any],
     json: bool,
+    enroll: tuple[str, ...] | list[str] = (),
 ) -> int:
     """Analyses the files and returns the exit status: 1 if any failed.
 
@@ -46,8 +48,10 @@ def run(
         _make_folder(out)
     if roles:
         settings["roles"] = dict(_role(text) for text in roles)
+    if enroll:
+        settings["enroll"] = dict(_known_voice(text) for text in enroll)
     made = AnalyzerConfig.make(AnalyzerConfig.from_toml(config) if config else None, **settings)
-    inputs = frozenset(Path(file).resolve() for file in (*files, transcript) if file is not None)
+    inputs = frozenset(os.path.realpath(file) for file in (*files, transcript) if file is not None)  # no error for a loop of links
     failed, names, bars = 0, _Names(), _Bars(quiet=json)
     analyzer = Analyzer(made, progress=bars.told)
     for file in files:
@@ -80,14 +84,15 @@ def _conversations(analyzer: Analyzer, file: str, transcript: str | None) -> Ite
 
 def _show(analysis: Analysis, json: bool) -> None:
     if json:
-        print(json_module.dumps(analysis.to_dict(), ensure_ascii=False, allow_nan=False), flush=True)
+        escaped = sys.stdout.encoding.lower() != "utf-8"
+        print(json_module.dumps(analysis.to_dict(), ensure_ascii=escaped, allow_nan=False), flush=True)
     else:
         console = Console(highlight=False, **({} if sys.stdout.isatty() else {"width": 140}))
         console.print(renderable(analysis), end="\n\n")
 
 
-def _write(analysis: Analysis, paths: list[Path], inputs: frozenset[Path], quiet: bool) -> None:
-    if own := [path for path in paths if path.resolve() in inputs]:
+def _write(analysis: Analysis, paths: list[Path], inputs: frozenset[str], quiet: bool) -> None:
+    if own := [path for path in paths if os.path.realpath(path) in inputs]:
         raise ConfigError("results beside what was given, not in its place", str(own[0]), "Name another folder with --out.")
     written, errors = [], []
     for path in paths:  # a chat cannot become subtitles, but that is no reason to keep its JSON back
@@ -123,6 +128,13 @@ def _role(text: str) -> tuple[str, str]:
     if not separator or not who:
         raise ConfigError("WHO=ROLE, such as channel:0=agent", repr(text))
     return who, role
+
+
+def _known_voice(text: str) -> tuple[str, str]:
+    name, _, file = text.partition("=")
+    if not name or not file:
+        raise ConfigError("NAME=FILE, such as Ana=ana.wav", repr(text))
+    return name, file
 
 
 class _Names:

@@ -12,14 +12,17 @@ from convemo.results import Analysis
 
 
 def write(analysis: Analysis, path: Path) -> None:
-    """Writes ``analysis.to_dict()``, indented, in UTF-8; what could not be scored is null.
+    """Writes ``analysis.to_dict()`` in UTF-8, a line an utterance; what could not be scored is null.
 
     Raises:
         ResultError: the file cannot be written, or the analysis holds what JSON does not have.
     """
-    text = dumps(analysis.to_dict(), path, indent=1)
-    with writing(path) as file:
-        file.write(text + "\n")
+    with writing(path) as file:  # one utterance at a time: all of ten hours as one text would take most of a gigabyte
+        before, _, after = dumps(analysis._outline(), path, indent=1).partition(_NO_UTTERANCES)
+        file.write(f"{before}{_NO_UTTERANCES[:-1]}")
+        for number, u in enumerate(analysis):
+            file.write(f"{',' if number else ''}\n  {dumps(u.to_dict(), path)}")
+        file.write(f"{_NO_UTTERANCES[-1]}{after}\n")
 
 
 def load(path: str | Path) -> Analysis:
@@ -44,11 +47,16 @@ def load(path: str | Path) -> Analysis:
         raise ResultError(path, "a JSON object", f"a {type(content).__name__}", _HINT)
     try:
         analysis = Analysis.from_dict(content)
-        analysis.to_dict()  # touches every field: a speaker whom nobody lists fails here, not in a report later
+        analysis._outline()
+        for u in analysis:
+            u.to_dict()  # with it, touches every field: a speaker whom nobody lists fails here, not in a report later
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
         raise ResultError(path, "a saved analysis", f"{type(error).__name__}: {error}", _HINT) from error
     return analysis
 
+
+_NO_UTTERANCES = '\n "utterances": []'
+"""In an indented outline: within a string the quotes are escaped, and further inside the indent is deeper."""
 
 _HINT = "Load a file that Analysis.save has written as .json."
 

@@ -13,20 +13,30 @@ COLUMNS = (
 )  # fmt: skip
 """The columns that are always there, in this order. Ones for each label, each channel and the evidence follow; see `columns`."""
 
-EVIDENCE = ("speech_s", "snr_db", "overlap", "clipping", "asr_confidence", "speaker_confidence")
+EVIDENCE = ("speech_s", "snr_db", "overlap", "clipping", "asr_confidence", "speaker_confidence", "bandwidth_hz")
 
 
 def columns(analysis: Analysis) -> list[str]:
-    """All columns: `COLUMNS`, ``p_LABEL`` for each label, `EVIDENCE`, ``CHANNEL_label`` and ``CHANNEL_confidence`` for each channel."""
+    """All columns: `COLUMNS`, ``p_LABEL`` for each label, `EVIDENCE`, ``CHANNEL_label`` and ``CHANNEL_confidence`` for each channel.
+
+    Where voices were described, ``voice.NAME`` and ``voice_deviation.NAME`` for each of their numbers follow.
+    """
     labels = [f"p_{label}" for label in analysis.primary.labels]
     channels = [f"{name}_{what}" for name in analysis.channels for what in ("label", "confidence")]
-    return [*COLUMNS, *labels, *EVIDENCE, *channels]
+    return [*COLUMNS, *labels, *EVIDENCE, *channels, *_voice_columns(analysis)]
 
 
 def rows(analysis: Analysis) -> Iterator[dict[str, Any]]:
     """One dictionary an utterance, with the keys of `columns`; ``None`` where there is nothing."""
-    for utterance in analysis:
-        yield _row(analysis, utterance)
+    voice = [column.partition(".")[::2] for column in _voice_columns(analysis)]
+    for u in analysis:
+        yield _row(analysis, u) | {f"{what}.{name}": (getattr(u, what) or {}).get(name) for what, name in voice}
+
+
+def _voice_columns(analysis: Analysis) -> list[str]:
+    described = [u.voice for u in analysis if u.voice is not None]
+    names = dict.fromkeys(name for voice in described for name in voice)
+    return [f"{what}.{name}" for what in ("voice", "voice_deviation") for name in names]
 
 
 def _row(analysis: Analysis, u: AnalyzedUtterance) -> dict[str, Any]:

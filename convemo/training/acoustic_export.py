@@ -119,7 +119,7 @@ def export(model: AcousticModel, dev: list[Clips], out: Path, figures: dict[str,
 
 def _examples(clips: Clips, shrinkage: float) -> Iterable[dict[str, np.ndarray]]:
     """Every clip as the channel will give it: one at a time, with its history."""
-    deviations, heard, _ = histories(clips, 0, session=20, seed=0, shrinkage=shrinkage)
+    deviations, heard = histories(clips, 0, session=20, seed=0, shrinkage=shrinkage)
     for i in range(len(clips)):
         yield {
             "frames": clips.clip_frames(0, i)[None],

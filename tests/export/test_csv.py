@@ -26,7 +26,7 @@ def test_the_columns_are_the_documented_ones_in_their_order(tmp_path):
         "dialogue", "utterance", "speaker", "name", "role", "start_s", "end_s", "text",
         "label", "confidence", "negative", "prediction_set", "abstained", "valence", "arousal", "dominance", "why",
         "p_neutral", "p_anger",
-        "speech_s", "snr_db", "overlap", "clipping", "asr_confidence", "speaker_confidence",
+        "speech_s", "snr_db", "overlap", "clipping", "asr_confidence", "speaker_confidence", "bandwidth_hz",
         "text_label", "text_confidence",
     ]  # fmt: skip
     assert tuple(header[: len(COLUMNS)]) == COLUMNS

@@ -1,6 +1,7 @@
 """JSON keeps everything; JSONL gives one line an utterance."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,16 @@ from .builders import analysis, call, chat, utterance
 def test_what_was_saved_loads_back_equal(tmp_path, original):
     write_json(original, tmp_path / "a.json")
     assert load(tmp_path / "a.json") == original
+
+
+@pytest.mark.parametrize("original", [call(), chat(), analysis()], ids=["call", "chat", "empty"])
+def test_it_is_what_the_dictionary_holds_a_line_an_utterance(tmp_path, original):
+    original = replace(original, notes=('a note that holds "utterances": []',))
+    write_json(original, tmp_path / "a.json")
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == original.to_dict()
+    assert list(json.loads(text)) == list(original.to_dict())
+    assert sum(line.lstrip().startswith('{"id"') for line in text.splitlines()) == len(original)
 
 
 def test_what_was_not_scored_is_null(tmp_path):
@@ -73,7 +84,7 @@ def test_a_saved_field_of_the_wrong_type_names_the_file(tmp_path):
     saved = json.loads((tmp_path / "a.json").read_text())
     for field in saved:
         (tmp_path / "b.json").write_text(json.dumps(saved | {field: 7}))
-        if field in ("id", "language", "labels"):  # read as they are, or not at all
+        if field in ("id", "language", "translated_from", "labels"):  # read as they are, or not at all
             continue
         with pytest.raises(ResultError, match=r"b\.json"):
             load(tmp_path / "b.json")

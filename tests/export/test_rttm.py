@@ -2,6 +2,7 @@
 
 import pytest
 
+from convemo.data.rttm import read_turns
 from convemo.errors import ResultError
 from convemo.export.rttm import write
 from convemo.types import Speaker
@@ -19,6 +20,12 @@ def test_each_utterance_is_a_turn_of_ten_fields(tmp_path):
         ["SPEAKER", "d1", "1", "0.500", "1.750", "<NA>", "<NA>", "Ana_Lee", "<NA>", "<NA>"],
         ["SPEAKER", "d1", "1", "2.000", "1.000", "<NA>", "<NA>", "Ben", "<NA>", "<NA>"],
     ]
+
+
+def test_what_is_written_reads_back_as_the_turns_of_one_recording(tmp_path):
+    write(call(), tmp_path / "a.rttm")
+    turns = read_turns(tmp_path / "a.rttm")["d1"]
+    assert [(t.start, t.end, t.speaker) for t in turns] == [(0.5, 2.25, "Ana_Lee"), (2.0, 3.0, "Ben"), (4.0, 5.5, "Ana_Lee")]
 
 
 def test_names_that_come_out_alike_stay_two_speakers(tmp_path):
