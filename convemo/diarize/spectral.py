@@ -17,8 +17,8 @@ APART_WEIGHT, GAP_WEIGHT, BIAS = 35.6, 2.7, -4.59
 """Log-odds that two halves are two voices: of `apartness` and of the gap between the second and the third eigenvalue.
 Fitted by ``python benchmarks/speaker_conversations.py DATA --fit --count 100``, half of whose recordings are of one speaker."""
 CONVERSATION = float(np.log(4))
-"""Log-odds, before anything is heard, that a recording has two speakers at least: people give us conversations, so four in five are taken to.
-Three in four to nine in ten give the same on the recordings that we have (docs/speakers.md)."""
+"""Log-odds, before anything is heard, that a recording has two speakers at least: what is analysed are conversations, so four in five
+are taken to. Three in four to nine in ten give the same on the recordings that we have (docs/speakers.md)."""
 ALIKE = 0.1
 """Of three groups or more, two that are no further apart, by `apartness`, are one voice that was cut in two on the way."""
 FEWEST = 5
