@@ -178,16 +178,20 @@ def _runs(probabilities: np.ndarray, onset: float, offset: float) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _network():
-    """``(windows (T, 576), state) -> (probabilities (T,), state)``, whichever release of faster-whisper is here."""
+    """``(windows (T, 576), state) -> (probabilities (T,), state)``."""
     spec = find_spec("faster_whisper")
-    assets = Path(spec.origin).parent / "assets" if spec and spec.origin else Path()
-    if (whole := assets / "silero_vad_v6.onnx").is_file():  # faster-whisper 1.2.1 and later
-        return _version_6(_session(whole))
-    encoder, decoder = assets / "silero_encoder_v5.onnx", assets / "silero_decoder_v5.onnx"
-    if encoder.is_file() and decoder.is_file():  # faster-whisper 1.1.0 to 1.2.0
-        return _version_5(_session(encoder), _session(decoder))
-    found = f"none in {assets}" if spec else "no faster-whisper package"
-    raise EngineUnavailable("the Silero VAD network that faster-whisper brings", found, "pip install 'faster-whisper>=1.1'")
+    path = (Path(spec.origin).parent if spec and spec.origin else Path()) / "assets" / "silero_vad_v6.onnx"
+    if not path.is_file():
+        found = f"none in {path.parent}" if spec else "no faster-whisper package"
+        raise EngineUnavailable("the Silero VAD network that faster-whisper brings", found, "pip install 'faster-whisper>=1.2.1'")
+    session = _session(path)
+
+    def run(windows, state):
+        hidden, cell = state or (np.zeros((1, 1, 128), np.float32),) * 2
+        output, hidden, cell = session.run(None, {"input": windows, "h": hidden, "c": cell})
+        return output.reshape(-1), (hidden, cell)
+
+    return run
 
 
 def _session(path: Path):
@@ -200,24 +204,3 @@ def _session(path: Path):
     options.enable_cpu_mem_arena = False  # the arena keeps the largest block for ever
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def _version_6(session):
-    def run(windows, state):
-        hidden, cell = state or (np.zeros((1, 1, 128), np.float32),) * 2
-        output, hidden, cell = session.run(None, {"input": windows, "h": hidden, "c": cell})
-        return output.reshape(-1), (hidden, cell)
-
-    return run
-
-
-def _version_5(encoder, decoder):
-    def run(windows, state):
-        state = np.zeros((2, 1, 128), np.float32) if state is None else state
-        output = np.empty(len(windows), np.float32)
-        for i, code in enumerate(encoder.run(None, {"input": windows})[0].reshape(-1, 1, 128)):
-            probability, state = decoder.run(None, {"input": code, "state": state})
-            output[i] = probability.item()
-        return output, state
-
-    return run
