@@ -134,8 +134,10 @@ class Analyzer:
             if said is not None:
                 made |= {"spoken_language": said.translated_from or said.language, "spoken_language_confidence": said.language_confidence}
                 notes += said.notes
-        if diarizer == "embedded":
+        if diarizer == "embedded" and len(diarization.speakers) > 1:
             notes.append("Speakers were told apart by the sound of their voices, which is rough: one channel each, or names, are surer.")
+        elif diarizer == "embedded" and diarization.speakers and self.config.num_speakers != 1:
+            notes.append("All voices sound like one person's. If more people speak, say how many: num_speakers=2, --speakers 2.")
         voice = speech(audio)
         dialogue = align(said, diarization, id=id, speech=voice)
         if not dialogue.utterances:

@@ -447,3 +447,8 @@ def test_a_dialogue_that_comes_with_voices_loses_those_that_the_policy_forbids(d
 
 def test_without_sound_there_is_nothing_to_describe():
     assert "Voices are not described: there is no sound." in Analyzer(describe=True, channels="text").analyze(TRANSCRIPT).notes
+
+
+def test_nobody_is_said_to_have_been_told_apart_in_silence():
+    silence = np.zeros(16_000 * 4, np.float32)
+    assert not any("told apart" in note or "one person" in note for note in Analyzer(asr="none").analyze(silence, rate_hz=16_000).notes)

@@ -57,7 +57,7 @@ class WebRtcDenoiser:
         try:
             from webrtc_noise_gain import AudioProcessor
         except ImportError as error:
-            raise EngineUnavailable("webrtc-noise-gain for noise reduction", str(error), MEND) from error
+            raise EngineUnavailable("webrtc-noise-gain for noise reduction", "it is not installed", MEND) from error
         self._processor = AudioProcessor
 
     @classmethod

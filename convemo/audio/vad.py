@@ -16,6 +16,7 @@ import numpy as np
 from convemo.audio.resample import RATE_HZ
 from convemo.audio.sound import Audio
 from convemo.errors import EngineUnavailable
+from convemo.weights.network import open_network
 
 FRAME = 512
 """Samples that get one probability: 32 ms."""
@@ -184,7 +185,7 @@ def _network():
     if not path.is_file():
         found = f"none in {path.parent}" if spec else "no faster-whisper package"
         raise EngineUnavailable("the Silero VAD network that faster-whisper brings", found, "pip install 'faster-whisper>=1.2.1'")
-    session = _session(path)
+    session = open_network(path)
 
     def run(windows, state):
         hidden, cell = state or (np.zeros((1, 1, 128), np.float32),) * 2
@@ -192,15 +193,3 @@ def _network():
         return output.reshape(-1), (hidden, cell)
 
     return run
-
-
-def _session(path: Path):
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise EngineUnavailable("onnxruntime", str(error), "pip install onnxruntime") from error
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = options.intra_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # the arena keeps the largest block for ever
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from convemo.errors import EngineUnavailable
 from convemo.features.frames import RATE_HZ, WINDOW, frame
 from convemo.weights import ROOT, load_manifest
+from convemo.weights.network import open_network
 
 BANDS = 40
 FRAMES = 160
@@ -72,15 +72,7 @@ class SpeakerEncoder:
 
     def __init__(self, folder: Path | str = ROOT / "speaker"):
         self.model = load_manifest(folder)
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise EngineUnavailable("onnxruntime", str(error), "pip install onnxruntime") from error
-        options = onnxruntime.SessionOptions()
-        options.inter_op_num_threads = options.intra_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # the arena keeps the largest block for ever
-        path = self.model.path("model.int8.onnx")
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = open_network(self.model.path("model.int8.onnx"))
 
     def embed(self, windows: np.ndarray) -> np.ndarray:
         """One embedding a window.
