@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from convemo.audio import Audio
+from convemo.audio.degrade import pink, reverberate, with_noise
 from convemo.data import emodb, nemo, ravdess
 from convemo.diarize import spectral
 from convemo.diarize.embedded import EmbeddedDiarizer
@@ -26,7 +27,7 @@ from convemo.diarize.encoder import SpeakerEncoder
 from convemo.diarize.voiced import hear
 from convemo.features.energy import active_span, frame_energy_db
 from convemo.metrics import DiarizationErrors, diarization_errors
-from convemo.training.acoustic_clips import pink, read_clip, reverberate, telephone, with_noise
+from convemo.training.acoustic_clips import read_clip, telephone
 from convemo.types import Turn
 
 RATE_HZ = 16_000

@@ -1,4 +1,4 @@
-"""The command line: ``convemo analyze``, ``models``, ``doctor``, ``train``. Imports only what draws the help; the rest when it is used."""
+"""The command line: ``convemo analyze``, ``models``, ``doctor``, ``train``, ``eval``. Imports only what draws the help, the rest later."""
 
 from __future__ import annotations
 
@@ -50,6 +50,10 @@ def analyze(
     ] = None,
     asr: Annotated[str | None, typer.Option(help="auto, none, faster-whisper:small, openai-whisper:base, pocketsphinx.")] = None,
     diarizer: Annotated[str | None, typer.Option(help="auto, none, channels, embedded, pyannote.")] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="What reads the words: default, default:FOLDER, transformers:PATH_OR_ID.")
+    ] = None,
+    acoustic: Annotated[str | None, typer.Option(metavar="SPEC", help="What hears the voice: as --text.")] = None,
     denoise: Annotated[str | None, typer.Option(help="Noise reduction before voices are judged: none, webrtc:1 to webrtc:4.")] = None,
     channels: Annotated[str | None, typer.Option(help="Which opinions: text,acoustic,fused.")] = None,
     policy: Annotated[str | None, typer.Option(help="text-only; exclude:agent,NAME.")] = None,
@@ -75,6 +79,8 @@ def analyze(
     settings = {
         "asr": asr,
         "diarizer": diarizer,
+        "text": text,
+        "acoustic": acoustic,
         "denoise": denoise,
         "channels": channels,
         "policy": policy,
@@ -118,13 +124,86 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON object a 
 def train(
     what: Annotated[Trainable, typer.Argument(help="What to train.")],
     config: Annotated[Path | None, typer.Argument(metavar="[CONFIG.toml]", help="Its settings; by default those of what we ship.")] = None,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of data sets; else $CONVEMO_DATA.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR|FILE.jsonl", help="The folder of data sets (else $CONVEMO_DATA), or your own data.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the model goes; runs/WHAT by default.")] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SPEC", help="fusion: a channel, or predictions on disk: llm=answers.jsonl; repeatable."),
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(metavar="default|FOLDER|transformers:PATH", help="text, acoustic: the model to start from.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
 ) -> None:
-    """Train a channel or the fusion, as the shipped weights were. Needs convemo[train]."""
+    """Train a channel or the fusion, as the shipped weights were or on your own data. Needs convemo[train]."""
     from convemo.commands import train as command
 
-    command.run(what.value, config, data or Path(os.environ.get("CONVEMO_DATA", "data")), out or Path("runs") / what.value)
+    data, out = data or Path(os.environ.get("CONVEMO_DATA", "data")), out or Path("runs") / what.value
+    command.run(what.value, config, data, out, channel=channel, init=init, seed=seed)
+
+
+@app.command("eval")
+def evaluate(
+    what: Annotated[str, typer.Argument(metavar="SUITE|DATA.jsonl", help="A suite such as meld, or your own labelled dialogues.")],
+    channels: Annotated[str | None, typer.Option(help="Systems side by side: text,acoustic,fused; fused is all, text+llm some.")] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SPEC", help="Predictions (llm=answers.jsonl), a model folder, transformers:PATH; repeatable."),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Which part is scored: train, dev, test, all.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of data sets; else $CONVEMO_DATA.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the results go; runs/eval/NAME by default.")] = None,
+    folds: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Fit the fusion out of fold: by dialogue, speaker, or a field of your dialogues.")
+    ] = None,
+    fusion: Annotated[str, typer.Option(help="fit (on dev or the folds), shipped, or a folder that convemo train fusion made.")] = "fit",
+    seeds: Annotated[str | None, typer.Option(metavar="1,2,3", help="Seeds that stand for {seed} in a SPEC; figures are means.")] = None,
+    labels: Annotated[str | None, typer.Option(metavar="A,B,…", help="Count these labels only; the others are history.")] = None,
+    unit: Annotated[str | None, typer.Option(help="What intervals draw again: dialogue, speaker, or a field of your dialogues.")] = None,
+    text: Annotated[str | None, typer.Option(help="punctuated, raw, asr-noise=0.2; several with commas.")] = None,
+    audio: Annotated[str | None, typer.Option(help="none (as it is), snr=10, telephone, codec=opus16; several with commas.")] = None,
+    missing: Annotated[str | None, typer.Option(metavar="CHANNEL[=SHARE]", help="What a channel lacks: acoustic, text=0.3.")] = None,
+    speakers: Annotated[str | None, typer.Option(metavar="error=SHARE", help="Utterances that are given to another speaker.")] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Draws of the bootstrap.")] = 1000,
+    robustness: Annotated[bool, typer.Option("--robustness", help="Also draw the matrix of worse and worse conditions.")] = False,
+) -> None:
+    """How good each channel and their fusion are, with intervals: on a suite, or on your own data."""
+    from convemo.commands import eval as command
+
+    command.run(
+        what,
+        data=data or Path(os.environ.get("CONVEMO_DATA") or "data"),
+        out=out,
+        channels=channels,
+        channel=channel or [],
+        split=split,
+        folds=folds,
+        fusion=fusion,
+        seeds=seeds,
+        labels=labels,
+        unit=unit,
+        conditions={"text": text, "audio": audio, "missing": missing, "speakers": speakers},
+        resamples=resamples,
+        robustness=robustness,
+    )
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A/results.json", help="What `convemo eval` wrote, the old one; or its folder.")],
+    second: Annotated[Path, typer.Argument(metavar="B/results.json", help="The new one, on the same data.")],
+    system: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|OLD=NEW", help="Compare this system only, or these two; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write the comparison; without it it is only shown.")] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Draws of the bootstrap.")] = 5000,
+) -> None:
+    """What got better from one evaluation to another, and what got worse: by metric, emotion and slice, with paired tests."""
+    from convemo.commands import compare as command
+
+    command.run(first, second, system=system or [], out=out, resamples=resamples)
 
 
 def main() -> None:

@@ -196,6 +196,7 @@ class Analyzer:
             cleaned = name == "acoustic" and denoiser is not None and audio is not None
             result = self._predict(name, channel, shown, denoiser.denoise(audio) if cleaned else audio)
             results[name] = _all_rows(replace(result, channel=name), dialogue, visible, excluded)
+            notes += getattr(channel, "notes", ())
         if not results:
             results = {name: _unscored(name, self._fusion.labels, dialogue, excluded) for name in self._channels}
         notes += [f"{_name(dialogue, who)} is {why}: not judged." for who, why in excluded.items()]
@@ -235,9 +236,16 @@ class Analyzer:
             **(given.origin or {}),
             **heard,
         }
+        opinions = {name: fusion.calibrate(name, result) for name, result in channels.items()}
+        unfitted = [name for name, opinion in opinions.items() if fused and opinion.valid.any() and not opinion.calibrated]
+        notes += tuple(
+            f"The fusion was not fitted on {opinions[name].model.id}, which is heard as the {name} channel that it knows, uncalibrated: "
+            "`convemo train fusion --data` fits it."
+            for name in unfitted
+        )
         return Analysis(
             dialogue=dialogue,
-            channels={name: fusion.calibrate(name, result) for name, result in channels.items()},
+            channels=opinions,
             fused=fused.result if fused else None,
             contributions=fused.contributions if fused else {},
             weighting=fused.weighting if fused else {},
@@ -267,7 +275,9 @@ class Analyzer:
     def _channel(self, name: str) -> tuple[Channel | None, str]:
         if name == "acoustic" and self.config.policy.mode == "text-only":
             return None, "the policy is text-only, so no voice is judged"
-        channel = registry.build(name, getattr(self.config, name))
+        spec, config = getattr(self.config, name), self.config
+        machine = registry.understood(name, spec, device=config.device, offline=config.offline, announce=self._announce)
+        channel = registry.build(name, spec, **machine)
         if self.config.weights == "permissive" and not channel.model.permissive:
             return None, f"its weights are {channel.model.licence}, which weights='permissive' leaves out"
         return channel, ""

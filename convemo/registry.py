@@ -33,8 +33,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pyannote": "convemo.diarize.pyannote:PyannoteDiarizer",
     },
     "denoiser": {"webrtc": "convemo.audio.denoise:WebRtcDenoiser"},
-    "text": {"default": "convemo.text.channel:TextChannel"},
-    "acoustic": {"default": "convemo.acoustic.channel:AcousticChannel"},
+    "text": {"default": "convemo.text.channel:TextChannel", "transformers": "convemo.text.transformers:TransformersText"},
+    "acoustic": {
+        "default": "convemo.acoustic.channel:AcousticChannel",
+        "transformers": "convemo.acoustic.transformers:TransformersAcoustic",
+    },
     "reader": {
         "vtt": "convemo.readers.vtt:read",
         "srt": "convemo.readers.srt:read",
@@ -138,6 +141,19 @@ def build(kind: str, spec: str, **settings: Any) -> Any:
         hint = "Most engines take nothing after the colon, and few take every setting."
         raise ConfigError(f"what the {kind} {name!r} takes", f"{spec!r}: {error}", hint) from error
     return engine(*arguments, **settings)
+
+
+def understood(kind: str, spec: str, **settings: Any) -> dict[str, Any]:
+    """Those of the settings that this engine has a parameter for: a channel of numpy alone asks for no device.
+
+    Raises:
+        UnknownEngine, EngineFailed: as `find`.
+
+    >>> understood("text", "transformers:PATH", device="cpu", threads=2)
+    {'device': 'cpu'}
+    """
+    parameters = signature(find(kind, spec.partition(":")[0])).parameters
+    return {name: value for name, value in settings.items() if name in parameters}
 
 
 @cache

@@ -9,7 +9,7 @@ ChannelResult                  what one channel (text, acoustic, llm, …) says 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -268,8 +268,8 @@ class ModelInfo:
 
     @property
     def permissive(self) -> bool:
-        """Whether the licence allows commercial use (``-NC`` in the SPDX identifier says no)."""
-        return "NC" not in self.licence.upper().split("-")
+        """Whether the licence allows commercial use: ``-NC`` in the SPDX identifier says no, and of an unknown one nobody can say."""
+        return "NC" not in self.licence.upper().split("-") and self.licence.lower() not in ("unknown", "other")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -327,6 +327,23 @@ class ChannelResult:
             return None
         p = np.exp(self.log_probs[index])
         return dict(zip(self.labels, (p / p.sum()).tolist()))
+
+    def among(self, labels: LabelSet) -> ChannelResult:
+        """The same opinion in the order of these labels, and among them alone: renormalised where this channel knows others besides.
+
+        Raises:
+            ValueError: this channel does not know one of them.
+
+        >>> r = ChannelResult("text", LabelSet(("joy", "anger", "fear")), np.log([[0.2, 0.6, 0.2]]), (None,))
+        >>> np.exp(r.among(LabelSet(("anger", "joy"))).log_probs).round(2).tolist()
+        [[0.75, 0.25]]
+        """
+        if tuple(labels) == tuple(self.labels):
+            return self
+        if missing := [label for label in labels if label not in self.labels]:
+            raise ValueError(f"channel {self.channel!r} does not know {', '.join(missing)}; it knows {', '.join(self.labels)}")
+        kept = self.log_probs[:, [self.labels.index(label) for label in labels]]
+        return replace(self, labels=LabelSet(labels), log_probs=kept - np.logaddexp.reduce(kept, axis=1, keepdims=True))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ChannelResult):

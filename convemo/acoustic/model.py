@@ -1,16 +1,20 @@
-"""The whole acoustic model: frames and functionals of one utterance in, seven emotions out.
+"""The whole acoustic model: frames and a description of one utterance in, a logit for each emotion out.
 
-    frames (T, 67) ─► normalise ─► convolutions, T/4 ─► transformer ─► attentive statistics ─┐
-                                                                                             ├─► condition ─► 7 logits
-    functionals (22), deviations (22), heard (1) ─► normalise ─► what we know of the speaker ┘
+    frames (T, 67) ─► raw ───────────────────┐
+                  └─► against the speaker ───┴─► 2-D convolutions, T/8 ─► transformer ─► attentive statistics ─┬─► emotions, by sound
+                                                              ▲                                                │
+                                                              └── condition ◄──┐                               ├─► emotions
+    description (86), deviations (86), heard (1) ─► what we know of the speaker ┴──────────────────────────────┘
+                                                                               └─► emotions, by description
 
-An utterance is heard as it is (raw) *and* against what the same speaker did before (deviations); see `speaker_state`.
-The statistics used for normalising are those of the corpus, never the utterance's or the speaker's own: taking these out
-takes the emotion out with them. Training only; what is shipped is the ONNX file.
+An utterance is heard as it is (raw) *and* against what the same speaker did before: its description as causal deviations (see
+`speaker_state`), its frames as levels over the speaker's usual spectrum, F0 and energy. While little has been heard, that usual is mostly
+the corpus's. Both parts are also judged alone in training (`branches`): else the convolutions, which learn a small corpus by heart, silence
+the description, which they cannot replace. Training only; what is shipped is the ONNX file.
 
-Sources: convolutional subsampling and transformer as in Speech-Transformer (Dong et al. 2018); pre-norm (Xiong et al. 2020,
-arXiv:2002.04745); positions by a depthwise convolution (wav2vec 2.0, arXiv:2006.11477); attentive statistics pooling (Okabe et
-al. 2018, arXiv:1803.10963); FiLM (Perez et al. 2018, arXiv:1709.07871).
+Sources: residual blocks (He et al. 2016, arXiv:1512.03385); transformer, pre-norm (Xiong et al. 2020, arXiv:2002.04745); attentive
+statistics pooling (Okabe et al. 2018, arXiv:1803.10963); FiLM (Perez et al. 2018, arXiv:1709.07871); auxiliary heads (Szegedy et al.
+2015, arXiv:1409.4842).
 """
 
 from __future__ import annotations
@@ -22,21 +26,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from convemo.acoustic.description import BAND_LEVELS, DESCRIPTION
 from convemo.acoustic.speaker_state import SHRINKAGE
-from convemo.features import FRAME_CHANNELS
+from convemo.features import BANDS, ENERGY, F0, FRAME_CHANNELS, MEL, PERIODICITY
 from convemo.features.functionals import NAMES
+
+LEVEL, PITCH = NAMES.index("energy_mean_db"), NAMES.index("f0_mean_st")
+PITCH_SCALE_ST = 5.0
+"""About the spread of F0 within an utterance of lively speech, in semitones."""
+TIME_STRIDE = 8
+"""Frames that become one step of the transformer: 80 ms, a short syllable."""
+SPEAKER_TOKENS = 4
+"""Vectors that stand for the speaker where frames attend to them."""
+
+Conditioning = Literal["none", "concat", "film", "cross"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The shape of the network; the defaults make 0.3 million parameters."""
+    """The shape of the network; the defaults make 0.7 million parameters."""
 
-    width: int = 96
-    layers: int = 2
+    channels: tuple[int, int, int, int] = (24, 48, 64, 96)
+    width: int = 128
+    layers: int = 1
     heads: int = 4
     hidden: int = 256
-    dropout: float = 0.1
-    conditioning: Literal["concat", "film"] = "concat"
+    described: int = 192
+    """Width of what is made of description and deviations."""
+    dropout: float = 0.2
+    described_dropout: float = 0.4
+    conditioning: Conditioning = "concat"
     labels: int = 7
     shrinkage: float = SHRINKAGE
     """``k`` of the deviations that the model was trained with; the channel must use the same."""
@@ -59,23 +78,25 @@ class SharedDropout(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over the frames of one utterance."""
+    """Attention of the frames of an utterance to each other, or to other vectors."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.project = nn.Linear(width, 3 * width)
+        self.ask = nn.Linear(width, width)
+        self.answer = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, padding: Tensor | None) -> Tensor:
-        batch, length, width = x.shape
-        qkv = self.project(x).view(batch, length, 3, self.heads, width // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D/H)
-        scores = query @ key.transpose(-2, -1) * (width // self.heads) ** -0.5  # (B, H, T, T)
+    def forward(self, x: Tensor, seen: Tensor, padding: Tensor | None = None) -> Tensor:
+        query, key, value = (self._split(part) for part in (self.ask(x), *self.answer(seen).chunk(2, dim=-1)))  # each (B, H, T, D/H)
+        scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5  # (B, H, T, S)
         if padding is not None:
             scores = scores.masked_fill(padding[:, None, None, :], -1e9)
         mixed = scores.softmax(dim=-1) @ value  # (B, H, T, D/H)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
 class Block(nn.Module):
@@ -92,35 +113,65 @@ class Block(nn.Module):
         self.dropout = SharedDropout(config.dropout)
 
     def forward(self, x: Tensor, padding: Tensor | None) -> Tensor:
-        x = x + self.dropout(self.attention(self.before_attention(x), padding))
+        normal = self.before_attention(x)
+        x = x + self.dropout(self.attention(normal, normal, padding))
         return x + self.dropout(self.mlp(self.before_mlp(x)))
 
 
+class Residual(nn.Module):
+    """Two convolutions over time and frequency beside a short way."""
+
+    def __init__(self, channels: int, out: int, stride: tuple[int, int]):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, out, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU(),
+            nn.Conv2d(out, out, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(out),
+        )
+        self.short = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.body(x) + self.short(x))
+
+
 class FrameEncoder(nn.Module):
-    """Frames to one vector: ``(B, T, 67)`` → ``(B, 2 · width)``."""
+    """Frames to one vector: two planes of mel levels ``(B, 2, T, 64)`` and pitch ``(B, 3, T)`` → ``(B, 2 · width)``."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        width = config.width
-        self.first = nn.Conv1d(FRAME_CHANNELS, width, 5, stride=2, padding=2)
-        self.second = nn.Conv1d(width, width, 5, stride=2, padding=2)
-        self.position = nn.Conv1d(width, width, 15, padding=7, groups=width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(width)
-        self.attend = nn.Sequential(nn.Linear(width, 64), nn.Tanh(), nn.Linear(64, 1))
+        first, second, third, last = config.channels
+        self.first = nn.Sequential(nn.Conv2d(2, first, (7, 5), (4, 2), (3, 2), bias=False), nn.BatchNorm2d(first), nn.ReLU())
+        self.blocks2d = nn.Sequential(Residual(first, second, (2, 2)), Residual(second, third, (1, 2)), Residual(third, last, (1, 2)))
+        self.dropout2d = nn.Dropout2d(config.dropout)
+        self.contour = nn.Sequential(nn.Conv1d(3, 32, 9, 4, 4), nn.GELU(), nn.Conv1d(32, 32, 5, 2, 2), nn.GELU())
+        self.into = nn.Linear(last * (BANDS // 16) + 32, config.width)
         self.dropout = SharedDropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.attend = nn.Sequential(nn.Linear(config.width, 64), nn.Tanh(), nn.Linear(64, 1))
+        if config.conditioning == "film":
+            self.film = nn.Linear(config.described, 2 * config.width)
+            nn.init.zeros_(self.film.weight), nn.init.zeros_(self.film.bias)  # at first it changes nothing
+        if config.conditioning == "cross":
+            self.tokens = nn.Linear(config.described, SPEAKER_TOKENS * config.width)
+            self.cross = Attention(config.width, config.heads)
 
-    def forward(self, frames: Tensor, padding: Tensor | None) -> Tensor:
-        x = F.gelu(self.first(_silenced(frames.transpose(1, 2), padding)))  # (B, D, T/2)
-        padding = None if padding is None else padding[:, ::2]
-        x = F.gelu(self.second(_silenced(x, padding)))  # (B, D, T/4)
-        padding = None if padding is None else padding[:, ::2]
-        x = x + F.gelu(self.position(_silenced(x, padding)))
-        x = self.dropout(x.transpose(1, 2))  # (B, T/4, D)
+    def forward(self, planes: Tensor, contour: Tensor, speaker: Tensor, padding: Tensor | None) -> Tensor:
+        x = self.dropout2d(self.blocks2d(self.first(planes.contiguous(memory_format=torch.channels_last))))  # (B, C, T/8, 4)
+        x = x.transpose(1, 2).flatten(2)  # (B, T/8, 4 C)
+        x = self.dropout(self.into(torch.cat([x, self.contour(contour).transpose(1, 2)], dim=-1)))  # (B, T/8, D)
+        padding = None if padding is None else padding[:, ::TIME_STRIDE]
         for block in self.blocks:
             x = block(x, padding)
         x = self.norm(x)
-        weight = self.attend(x)  # (B, T/4, 1)
+        if hasattr(self, "film"):
+            gain, shift = self.film(speaker)[:, None].chunk(2, dim=-1)  # each (B, 1, D)
+            x = x * (1 + gain) + shift
+        if hasattr(self, "cross"):
+            x = x + self.cross(x, self.tokens(speaker).unflatten(1, (SPEAKER_TOKENS, -1)))
+        weight, x = self.attend(x).float(), x.float()  # (B, T/8, 1)
         if padding is not None:
             weight = weight.masked_fill(padding[:, :, None], -1e9)
         weight = weight.softmax(dim=1)
@@ -141,38 +192,57 @@ class AcousticModel(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
-        for name, size in (("frame", FRAME_CHANNELS), ("functional", len(NAMES)), ("deviation", len(NAMES))):
+        for name, size in (("frame", FRAME_CHANNELS), ("description", len(DESCRIPTION)), ("deviation", len(DESCRIPTION))):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
             self.register_buffer(f"{name}_scale", torch.ones(size))
-        width = config.width
+        drop = config.described_dropout
         self.encoder = FrameEncoder(config)
-        self.speaker = nn.Sequential(nn.Linear(2 * len(NAMES) + 1, width), nn.GELU(), nn.Dropout(config.dropout))
-        if config.conditioning == "film":
-            self.film = nn.Linear(width, 4 * width)
-        joined = 3 * width if config.conditioning == "concat" else 2 * width
-        self.head = nn.Sequential(nn.Linear(joined, width), nn.GELU(), nn.Dropout(2 * config.dropout), nn.Linear(width, config.labels))
+        self.speaker = nn.Sequential(
+            nn.Dropout(drop / 4), nn.Linear(2 * len(DESCRIPTION) + 1, config.described), nn.GELU(), nn.Dropout(drop),
+            nn.Linear(config.described, config.described), nn.GELU(), nn.Dropout(drop),
+        )  # fmt: skip
+        joined = 2 * config.width + (config.described if config.conditioning in ("none", "concat") else 0)
+        self.head = nn.Sequential(nn.Linear(joined, config.width), nn.GELU(), nn.Dropout(drop), nn.Linear(config.width, config.labels))
+        self.by_description = nn.Linear(config.described, config.labels)
+        self.by_sound = nn.Sequential(nn.Dropout(drop), nn.Linear(2 * config.width, config.labels))
 
     def forward(self, frames: Tensor, functionals: Tensor, deviations: Tensor, heard: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits ``(B, 7)``.
+        """Logits ``(B, K)``.
 
         Args:
             frames: ``(B, T, 67)``, see `convemo.features.Features`.
-            functionals: ``(B, 22)`` of the utterance itself.
-            deviations: ``(B, 22)`` from the speaker's earlier utterances, shrunk; zeros if there are none.
+            functionals: ``(B, 86)``, the description of the utterance itself.
+            deviations: ``(B, 86)`` from the speaker's earlier utterances, shrunk; zeros if there are none.
             heard: ``(B, 1)`` in ``[0, 1)``: how far the deviations were shrunk, ``n / (n + k)``.
             lengths: ``(B,)`` frames that are not padding; ``None`` if there is none.
         """
+        return self.branches(frames, functionals, deviations, heard, lengths)[0]
+
+    def branches(
+        self, frames: Tensor, functionals: Tensor, deviations: Tensor, heard: Tensor, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits ``(B, K)`` by both together, by the description alone, and by the sound alone."""
+        if self.config.conditioning == "none":
+            deviations, heard = torch.zeros_like(deviations), torch.zeros_like(heard)
         padding = None if lengths is None else torch.arange(frames.shape[1], device=frames.device) >= lengths[:, None]  # (B, T)
-        sound = self.encoder((frames - self.frame_mean) / self.frame_scale, padding)  # (B, 2D)
-        raw = ((functionals - self.functional_mean) / self.functional_scale).clamp(-4, 4)
+        raw = ((functionals - self.description_mean) / self.description_scale).clamp(-4, 4)
         moved = ((deviations - self.deviation_mean) / self.deviation_scale).clamp(-4, 4)
-        speaker = self.speaker(torch.cat([raw, moved, heard], dim=-1))  # (B, D)
-        if self.config.conditioning == "concat":
-            return self.head(torch.cat([sound, speaker], dim=-1))
-        gain, shift = self.film(speaker).chunk(2, dim=-1)  # each (B, 2D)
-        return self.head(sound * (1 + gain) + shift)
+        speaker = self.speaker(torch.cat([raw, moved, heard], dim=-1))  # (B, S)
+        # deviations = heard · (functionals − their mean before): so this is that mean, drawn to the corpus's while little was heard
+        usual = (1 - heard) * self.description_mean + heard * functionals - deviations  # (B, 86)
+        planes, contour = self._against(frames, usual, padding)
+        sound = self.encoder(planes, contour, speaker, padding)  # (B, 2D)
+        joined = torch.cat([sound, speaker], dim=-1) if self.config.conditioning in ("none", "concat") else sound
+        return self.head(joined), self.by_description(speaker), self.by_sound(sound)
 
-
-def _silenced(x: Tensor, padding: Tensor | None) -> Tensor:
-    """Zeros in the padding of ``(B, D, T)``: what a convolution finds beyond the end of an utterance without padding."""
-    return x if padding is None else x.masked_fill(padding[:, None, :], 0.0)
+    def _against(self, frames: Tensor, usual: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mel levels as recorded and over the speaker's usual ``(B, 2, T, 64)``; F0, periodicity and energy ``(B, 3, T)`` over it."""
+        normal = (frames - self.frame_mean) / self.frame_scale  # (B, T, 67)
+        mel = (frames[:, :, MEL] - usual[:, None, BAND_LEVELS]) / self.frame_scale[MEL]  # (B, T, 64)
+        f0 = torch.where(frames[:, :, F0] > 0, (frames[:, :, F0] - usual[:, PITCH, None]) / PITCH_SCALE_ST, 0.0)  # (B, T)
+        energy = (frames[:, :, ENERGY] - usual[:, LEVEL, None]) / self.frame_scale[ENERGY]
+        planes = torch.stack([normal[:, :, MEL], mel], dim=1)
+        contour = torch.stack([f0, normal[:, :, PERIODICITY], energy], dim=1)
+        if padding is None:
+            return planes, contour
+        return planes.masked_fill(padding[:, None, :, None], 0.0), contour.masked_fill(padding[:, None, :], 0.0)

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from convemo.asr import hub
 from convemo.asr.whisper import Whisper
 from convemo.asr.whisper_rules import Heard, HeardWord, check_language, check_translation, likeliest
 from convemo.errors import ConfigError, EngineFailed, EngineUnavailable
 from convemo.registry import Availability
+from convemo.weights import hub
 
 CHECKPOINTS = {
     **{name: f"{name}.pt" for name in ("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en")},

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from convemo import registry
-from convemo.asr import faster_whisper, hub
+from convemo.asr import faster_whisper
 from convemo.asr.base import Transcriber
 from convemo.asr.whisper_rules import translates
 from convemo.errors import EngineUnavailable
+from convemo.weights import hub
 
 ON_PROCESSOR = ("small", "large-v3-turbo", "medium", "base", "large-v3", "large-v2", "large-v1", "tiny")
 ON_GPU = ("large-v3", "large-v3-turbo", "large-v2", "medium", "small", "large-v1", "base", "tiny")

@@ -3,7 +3,7 @@
 Z. Ma et al., "EmoBox: Multilingual Multi-corpus Speech Emotion Recognition Toolkit and Benchmark", Interspeech 2024,
 https://arxiv.org/abs/2406.07162. Six folds, disjoint in actors, four for testing in each. There is no dev part, and most
 published numbers are therefore chosen on the test set; here four of the training actors are set aside for choosing.
-Published numbers tell eight emotions apart; ours are seven, calm being neutral (`mappings.RAVDESS`): not the same task.
+Published numbers tell eight emotions apart, and so do these dialogues: calm stays apart from neutral (`mappings.RAVDESS_8`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from convemo.data import check_split, ravdess
+from convemo.data.mappings import RAVDESS_8
 from convemo.errors import DataError
 from convemo.types import Dialogue
 
@@ -46,7 +47,7 @@ def load(root: Path, split: str | None = None, *, fold: int = 1) -> tuple[Dialog
         raise DataError(root, "every actor in a fold's test list", f"actor {min(untested)} in none", "Take the lists again, all of them.")
     dialogues = tuple(
         replace(dialogue, groups={"fold": fold_of[actor]})
-        for dialogue in ravdess.load(root.parent / "ravdess")
+        for dialogue in ravdess.load(root.parent / "ravdess", mapping=RAVDESS_8)
         if (actor := dialogue.id.removeprefix("ravdess-")) in wanted
     )
     listed = {clip for actors in (train, tested[fold]) for actor, clips in actors.items() if actor in wanted for clip in clips}

@@ -13,7 +13,7 @@ import ast
 from pathlib import Path
 
 from convemo.data import SPLITS, check_split, clock_seconds, conversation, read_table
-from convemo.data.mappings import EMORYNLP
+from convemo.data.mappings import EMORYNLP, EMORYNLP_7, LabelMapping
 from convemo.errors import DataError
 from convemo.types import Dialogue, Utterance
 
@@ -22,7 +22,7 @@ LICENCE = "Apache-2.0"
 COLUMNS = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID", "Season", "Episode", "Start_Time", "End_Time")
 
 
-def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
+def load(root: Path, split: str | None = None, *, mapping: LabelMapping = EMORYNLP) -> tuple[Dialogue, ...]:
     """One dialogue a scene, its utterances in order, powerful and peaceful ones unlabelled (`mappings.EMORYNLP`).
 
     Times count from the beginning of the episode. Where several speak at once they are one speaker, named as all of them.
@@ -30,6 +30,7 @@ def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
     Args:
         root: the folder that holds ``emorynlp_train_final.csv`` and its fellows.
         split: ``"train"``, ``"dev"``, ``"test"``; ``None`` for all.
+        mapping: another one, e.g. `mappings.EMORYNLP_7`.
 
     Raises:
         DataError: a file is missing or not in this layout.
@@ -37,10 +38,15 @@ def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
     """
     check_split(split)
     parts = SPLITS if split is None else (split,)
-    return tuple(dialogue for part in parts for dialogue in _read(Path(root) / f"emorynlp_{part}_final.csv", part))
+    return tuple(dialogue for part in parts for dialogue in _read(Path(root) / f"emorynlp_{part}_final.csv", part, mapping))
 
 
-def _read(path: Path, part: str) -> list[Dialogue]:
+def load_own_labels(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
+    """The same with the seven labels that published figures are on, powerful and peaceful among them (`mappings.EMORYNLP_7`)."""
+    return load(root, split, mapping=EMORYNLP_7)
+
+
+def _read(path: Path, part: str, mapping: LabelMapping) -> list[Dialogue]:
     scenes: dict[tuple[str, str], list[tuple[int, Utterance]]] = {}
     for line, row in read_table(path, SOURCE, COLUMNS):
         try:
@@ -49,7 +55,7 @@ def _read(path: Path, part: str) -> list[Dialogue]:
             order = int(row["Utterance_ID"])
             speaker = " & ".join(ast.literal_eval(row["Speaker"]))
             start, end = (clock_seconds(row[column]) for column in ("Start_Time", "End_Time"))
-            label = EMORYNLP[row["Emotion"]]
+            label = mapping[row["Emotion"]]
         except (KeyError, TypeError, ValueError, SyntaxError) as error:
             raise DataError(path, "season, episode, scene, speakers, times and a known emotion", repr(error), line=line) from error
         utterance = Utterance(f"{scene}-{order:03}", speaker, row["Utterance"].strip(), start, end, label=label)

@@ -85,6 +85,13 @@ EMORYNLP = LabelMapping(
     "joyful and, in the case of powerful, angry and surprised utterances alike, so any merge would teach a wrong label.",
 )
 
+EMORYNLP_7 = LabelMapping(
+    "emorynlp-7",
+    EMORYNLP.labels | {"Powerful": "powerful", "Peaceful": "peaceful"},
+    why="The authors' own seven, so that figures compare with published ones.",
+    label_set=LabelSet(("neutral", "joy", "sadness", "anger", "fear", "peaceful", "powerful")),
+)
+
 XED = LabelMapping(
     "xed",
     {
@@ -134,6 +141,13 @@ RAVDESS = LabelMapping(
     },
     why="Calm was recorded as a second baseline condition beside neutral (Livingstone and Russo 2018, "
     "doi:10.1371/journal.pone.0196391), and nothing in conversation asks to tell the two apart.",
+)
+
+RAVDESS_8 = LabelMapping(
+    "ravdess-8",
+    RAVDESS.labels | {"calm": "calm"},
+    why="As EmoBox has it (Ma et al. 2024, arXiv:2406.07162): calm stays a label of its own, so that figures compare with published ones.",
+    label_set=LabelSet((*LABELS, "calm")),
 )
 
 NEMO = LabelMapping(
@@ -274,10 +288,12 @@ MAPPINGS: Mapping[str, LabelMapping] = MappingProxyType(
         for mapping in (
             MELD,
             EMORYNLP,
+            EMORYNLP_7,
             XED,
             GOEMOTIONS,
             GOEMOTIONS_EKMAN,
             RAVDESS,
+            RAVDESS_8,
             NEMO,
             EMODB,
             CREMA_D,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from convemo.data import check_split
 from convemo.data.clips import by_speaker, find_clips, part_of
-from convemo.data.mappings import RAVDESS
+from convemo.data.mappings import RAVDESS, LabelMapping
 from convemo.errors import DataError
 from convemo.types import Dialogue, Utterance
 
@@ -36,12 +36,13 @@ SPLIT = {"test": ("01", "11", "20", "21"), "dev": ("02", "03", "04", "05")}
 """Actors by part, the others train: the test actors of EmoBox's fold 1, and for dev the two men and two women that come first."""
 
 
-def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
+def load(root: Path, split: str | None = None, *, mapping: LabelMapping = RAVDESS) -> tuple[Dialogue, ...]:
     """One dialogue an actor, in the order of the file names; labels mapped by `mappings.RAVDESS` (calm becomes neutral).
 
     Args:
         root: the folder that holds ``Actor_01`` … ``Actor_24``.
         split: ``"train"``, ``"dev"`` or ``"test"`` (disjoint in actors, see `SPLIT`); ``None`` for all.
+        mapping: another one, e.g. `mappings.RAVDESS_8`.
 
     Raises:
         DataError: no clips there, or a file name that is not of the documented form.
@@ -60,6 +61,6 @@ def load(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
         actor, speaker = fields[6], f"ravdess-{fields[6]}"
         genders[speaker] = "male" if int(actor) % 2 else "female"
         if split in (None, part_of(actor, SPLIT)):
-            label = RAVDESS[EMOTIONS[fields[2]]]
+            label = mapping[EMOTIONS[fields[2]]]
             utterances.append(Utterance(path.stem, speaker, TEXTS[fields[4]], label=label, audio=str(path)))
     return by_speaker(utterances, "en", genders)

@@ -6,9 +6,6 @@ import math
 
 import numpy as np
 
-MIN_EXAMPLES = 50
-"""Fewer calibration examples of a class than these make its own threshold a guess: it takes that of all classes together."""
-
 CONFIDENCE_Z = 1.645
 """One-sided 95 %: how sure to be that the risk is kept before an answer is given."""
 
@@ -18,7 +15,9 @@ class ConformalSets:
 
     A label is in the set if its probability is no lower than what all but one in ten calibration utterances *of that label* had. Sets of
     exchangeable data then hold the truth with at least the chosen coverage for every label, not just on average (Vovk 2012,
-    arXiv:1209.2673; Mondrian). The winning label is always in, so no set is empty.
+    arXiv:1209.2673; Mondrian). The winning label is always in, so no set is empty. Labels with fewer than `fewest` examples share the
+    threshold that they have together (as Ding et al. 2023 do with clusters of classes, arXiv:2306.09335); if together, too, they are
+    too few, that of all labels, which promises nothing for them.
 
     Args:
         coverage: promised share of sets that hold the truth, in ``(0, 1)``.
@@ -45,16 +44,26 @@ class ConformalSets:
             repeats: how often each utterance occurs in them (random compositions of one dialogue are not new evidence).
         """
         given = probabilities[np.arange(len(labels)), labels]
-        marginal = _threshold(given, self.coverage, repeats)
-        self.thresholds_ = np.full(probabilities.shape[1], marginal)
-        for k in range(probabilities.shape[1]):
-            if (labels == k).sum() >= MIN_EXAMPLES * repeats:
-                self.thresholds_[k] = _threshold(given[labels == k], self.coverage, repeats)
+        counts, least = np.bincount(labels, minlength=probabilities.shape[1]), fewest(self.coverage) * repeats
+        rare = counts < least
+        among_rare = rare[labels] if counts[rare].sum() >= least else slice(None)
+        self.thresholds_ = np.full(probabilities.shape[1], _threshold(given[among_rare], self.coverage, repeats))
+        for k in np.flatnonzero(~rare):
+            self.thresholds_[k] = _threshold(given[labels == k], self.coverage, repeats)
         return self
 
     def predict(self, probabilities: np.ndarray) -> np.ndarray:
         """``(N, K)`` booleans: the labels in each row's set."""
         return label_sets(probabilities, self.thresholds_)
+
+
+def fewest(coverage: float) -> int:
+    """The fewest calibration examples from which a coverage can be promised: with fewer, even their least probability is too high.
+
+    >>> fewest(0.9), fewest(0.95)
+    (9, 19)
+    """
+    return math.ceil(round(coverage / (1 - coverage), 9))
 
 
 def label_sets(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -6,14 +6,14 @@ the same on all folds but one, for the one left out  →  prediction sets, abste
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from convemo.errors import ConfigError
 from convemo.fusion.conformal import ConformalSets, abstention_threshold
-from convemo.fusion.examples import Channels, Part, agreed, as_parts, joined
+from convemo.fusion.examples import Channels, Part, agreed, as_parts, joined, with_shares_of
 from convemo.fusion.fit_pools import biased_patterns, fit_pools, helpful_terms
 from convemo.fusion.fuse import Fusion
 from convemo.fusion.history import History, Transitions, estimate_transitions
@@ -31,7 +31,7 @@ from convemo.fusion.settings import FitSettings
 from convemo.metrics import accuracy, aurc, expected_calibration_error, negative_log_likelihood
 from convemo.types import Dialogue
 
-__all__ = ["FitSettings", "fit"]
+__all__ = ["CrossFit", "FitSettings", "cross_fit", "fit"]
 
 ROUNDS = 8
 """Alternations between the history's weights and the posteriors they lead to; it settles in four or five."""
@@ -50,6 +50,17 @@ class _Corpus:
     weights: np.ndarray  # (N,)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossFit:
+    """A fusion fitted on all dialogues, and those that left some out."""
+
+    fusion: Fusion
+    folds: Sequence[int]
+    """The fold of each dialogue."""
+    left_out: Mapping[int, Fusion]
+    """Fold → the fusion fitted on all others, with what these promise: whatever it says of the fold's dialogues is held out."""
+
+
 def fit(
     dialogues: Sequence[Dialogue],
     results: Sequence[Channels],
@@ -63,19 +74,36 @@ def fit(
     Args:
         dialogues: with reference labels, at least some, that no channel was trained on, and with the evidence of their utterances,
             if gates are to be learned. The same id may occur several times with different
-            scores (compositions): then each counts for its share, and all fall into the same fold.
+            scores (compositions, bad conditions): then each counts for its share, and all fall into the same fold.
         results: for each dialogue, channel name → uncalibrated result.
         settings: what is chosen rather than learned; ``FitSettings()`` if not given.
-        label_sequences: further dialogues from which only the order of labels is taken, for the transitions.
+        label_sequences: further dialogues from which only the labels are taken, such as those that the channels were trained on: in
+            which order they come (for the transitions), and how often each occurs: a few hundred utterances do not tell that well, so
+            each row of the fit counts as much as makes the shares those of all labels together.
         fitted_on: which data these are, in words, for the record.
 
     Raises:
         ConfigError: fewer than two dialogues or `MIN_EXAMPLES` labelled utterances, channels with different labels or calibrated
             already, or a reference outside the labels.
     """
+    return cross_fit(dialogues, results, settings=settings, label_sequences=label_sequences, fitted_on=fitted_on).fusion
+
+
+def cross_fit(
+    dialogues: Sequence[Dialogue],
+    results: Sequence[Channels],
+    *,
+    settings: FitSettings | None = None,
+    label_sequences: Sequence[Dialogue] = (),
+    fitted_on: str = "",
+) -> CrossFit:
+    """As `fit`, with the fusions that each left one fold out: for figures on the very dialogues of the fit.
+
+    Which biases and gates there are at all is decided once, by all folds together.
+    """
     settings = settings or FitSettings()
     names, labels = agreed(results)
-    parts = as_parts(dialogues, results, names, labels)
+    parts = with_shares_of(label_sequences, as_parts(dialogues, results, names, labels), labels)
     models = {name: next((r[name].model.id for r in results if name in r), "") for name in names}
     folds = _folds([d.id for d in dialogues], settings)
     if len(set(folds)) < 2:
@@ -90,16 +118,18 @@ def fit(
         transitions = _transitions([dialogues[i] for i in inside], label_sequences, labels)
         return _fit_once([parts[i] for i in inside], names, labels, models, biased, terms, transitions, settings, fitted_on)
 
-    parameters = fit_without(None)
-    held_out: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for fold in sorted(set(folds)):
-        fusion = Fusion(fit_without(fold))
-        for dialogue, result, f in zip(dialogues, results, folds):
-            if f == fold:
-                for pattern in parameters.patterns:
-                    held_out.setdefault(pattern, []).append(_posteriors(fusion, dialogue, result, pattern.split("+"), labels))
+    whole, without = fit_without(None), {fold: fit_without(fold) for fold in sorted(set(folds))}
+    held_out = [
+        (fold, pattern, *_posteriors(Fusion(without[fold]), dialogue, result, pattern.split("+"), labels))
+        for dialogue, result, fold in zip(dialogues, results, folds)
+        for pattern in whole.patterns
+    ]
     repeats = max(1, len(dialogues) // len({d.id for d in dialogues}))
-    return Fusion(_with_promises(parameters, held_out, repeats, settings))
+
+    def promising(parameters: FusionParameters, but: int | None = None) -> Fusion:
+        return Fusion(_with_promises(parameters, [row[1:] for row in held_out if row[0] != but], repeats, settings))
+
+    return CrossFit(promising(whole), folds, {fold: promising(parameters, fold) for fold, parameters in without.items()})
 
 
 def _folds(ids: Sequence[str], settings: FitSettings) -> list[int]:
@@ -202,10 +232,20 @@ def _posteriors(fusion: Fusion, dialogue: Dialogue, channels: Channels, pattern:
 
 
 def _with_promises(parameters: FusionParameters, held_out, repeats: int, settings: FitSettings) -> FusionParameters:
-    """Set thresholds, abstention and figures for each pattern, all from dialogues that took no part in the fit that scored them."""
+    """Set thresholds, abstention and figures for each pattern, all from dialogues that took no part in the fit that scored them.
+
+    Args:
+        parameters: without them.
+        held_out: pattern, ``(M, K)`` probabilities and ``(M,)`` references of each dialogue.
+        repeats: how often each dialogue occurs.
+        settings: what is promised.
+    """
     sets, silence, figures = {}, {}, {}
-    for pattern, pairs in held_out.items():
+    for pattern in parameters.patterns:
+        pairs = [(p, y) for name, p, y in held_out if name == pattern]
         p, y = (np.concatenate(arrays) for arrays in zip(*pairs))
+        if not len(y):
+            continue
         won, surest = p.argmax(axis=1), p.max(axis=1)
         thresholds = ConformalSets(coverage=settings.coverage).fit(p, y, repeats).thresholds_
         sets[pattern] = {label: round(float(t), 5) for label, t in zip(parameters.labels, thresholds)}

@@ -20,6 +20,8 @@ from convemo.types import ChannelResult, Dialogue, LabelSet, ModelInfo
 from convemo.weights import MANIFEST, ROOT, file_sha256, load_manifest
 
 FILE = "fusion.json"
+TRAINED = "model"
+"""Where in its ``--out`` a training leaves the model folder."""
 SHIPPED = {"shipped": "fusion", "shipped-text": "fusion_text"}
 """Name → folder in the package: for text and voice, and for text alone, which is free of the acted clips' licence."""
 NO_CHANNEL = "no channel could score it"
@@ -73,13 +75,16 @@ class Fusion:
         """What somebody has fitted.
 
         Args:
-            path: a name in `SHIPPED`, a folder with a manifest, or a ``fusion.json``.
+            path: a name in `SHIPPED`; a folder with a manifest, or with one in its ``model`` as ``convemo train fusion`` leaves it; or a
+                ``fusion.json``.
 
         Raises:
             ConfigError: the parameters are missing or make no sense.
             EngineUnavailable: the folder's files are not those of its manifest.
         """
         folder = ROOT / SHIPPED[path] if path in SHIPPED else Path(path)
+        if (folder / TRAINED / MANIFEST).is_file():
+            folder = folder / TRAINED
         if (folder / MANIFEST).is_file():
             shipped = load_manifest(folder)
             return cls(FusionParameters.load(shipped.path(FILE)), shipped.info(FILE))
@@ -95,11 +100,11 @@ class Fusion:
         Args:
             dialogue: who said what; the evidence of its utterances gates the channels that have a gate.
             channels: name → its result, one row an utterance, as the channel gives it or as `calibrate` does. A name that nobody has fitted
-                joins with `pool.PRIOR_WEIGHT`.
+                joins with `pool.PRIOR_WEIGHT`. Of a channel that knows further labels, what it says among the fusion's counts.
             smooth: whether what follows may inform what went before.
 
         Raises:
-            ConfigError: a channel has other labels than this fusion, or another number of rows than the dialogue.
+            ConfigError: a channel lacks a label of this fusion, or has another number of rows than the dialogue.
         """
         names = [*(n for n in self.parameters.channels if n in channels), *(n for n in channels if n not in self.parameters.channels)]
         results = [self._checked(dialogue, name, channels[name]) for name in names]
@@ -136,12 +141,15 @@ class Fusion:
     def calibrate(self, name: str, result: ChannelResult) -> ChannelResult:
         """One channel's own opinion at its fitted temperature: the same winners, as sure as they deserve.
 
-        Neither history nor how often labels occur enters. A channel that nobody has fitted comes back as it is, `calibrated` ``False``.
+        Neither history nor how often labels occur enters. A channel that nobody has fitted, or that has scored nothing, comes back as it
+        is, `calibrated` ``False``; one that chooses from more labels than this fusion comes back among the fusion's.
         """
         if result.calibrated and result.labels == self.labels:
             return result
-        if result.labels != self.labels or not self._knows(name, result):
+        speaks_them = set(self.labels) <= set(result.labels) and not result.calibrated
+        if not speaks_them or not self._knows(name, result) or not result.valid.any():
             return replace(result, calibrated=False)
+        result = result.among(self.labels)
         return replace(result, log_probs=self._scaled(name, result), calibrated=True)
 
     def _scaled(self, name: str, result: ChannelResult) -> np.ndarray:
@@ -152,7 +160,7 @@ class Fusion:
     def _checked(self, dialogue: Dialogue, name: str, result: ChannelResult) -> ChannelResult:
         if name in (HISTORY, PRIOR):
             raise ConfigError("a channel's name", f"{name!r}, which stands for something else in the contributions", "Call it otherwise.")
-        if result.labels != self.labels:
+        if not set(self.labels) <= set(result.labels):
             raise ConfigError(
                 f"channel {name!r} to choose from {', '.join(self.labels)}",
                 ", ".join(result.labels),
@@ -160,7 +168,7 @@ class Fusion:
             )
         if len(result) != len(dialogue):
             raise ConfigError(f"{len(dialogue)} rows in channel {name!r}, one an utterance", f"{len(result)}", "Score the whole dialogue.")
-        return result
+        return result.among(self.labels)
 
     def _knows(self, name: str, result: ChannelResult) -> bool:
         """Whether the calibration was fitted on scores of this very model."""

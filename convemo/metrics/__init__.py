@@ -6,27 +6,49 @@ risk             whether confidence knows when to be silent: AURC, accuracy at a
 sets             prediction sets: how often they hold the truth, how large they are
 dimensions       valence, arousal, dominance: concordance correlation, absolute error
 diarization      who speaks when: missed speech, false alarm, confusion and their rate
+several          many tests at once: p-values corrected for their number
 verification     whether two voices are one: equal error rate
+words            how well words were recognised: word error rate
 bootstrap        how sure the figure itself is: intervals over dialogues or speakers
 """
 
 from convemo.metrics.bootstrap import Difference, Interval, interval, paired_difference
-from convemo.metrics.calibration import brier, classwise_ece, expected_calibration_error, negative_log_likelihood
-from convemo.metrics.classification import accuracy, confusion_matrix, macro_f1, unweighted_average_recall, weighted_f1
+from convemo.metrics.calibration import (
+    ReliabilityBin,
+    brier,
+    classwise_ece,
+    expected_calibration_error,
+    negative_log_likelihood,
+    reliability,
+)
+from convemo.metrics.classification import (
+    ClassFigures,
+    accuracy,
+    by_class,
+    confusion_matrix,
+    macro_f1,
+    unweighted_average_recall,
+    weighted_f1,
+)
 from convemo.metrics.diarization import DiarizationErrors, diarization_error_rate, diarization_errors
 from convemo.metrics.dimensions import concordance_correlation, mean_absolute_error
-from convemo.metrics.risk import accuracy_at_coverage, aurc
-from convemo.metrics.sets import mean_set_size, set_coverage
+from convemo.metrics.risk import accuracy_at_coverage, aurc, risk_coverage
+from convemo.metrics.sets import mean_set_size, set_coverage, set_coverage_by_class
+from convemo.metrics.several import holm
 from convemo.metrics.verification import equal_error_rate
+from convemo.metrics.words import word_error_rate, word_errors
 
 __all__ = [
+    "ClassFigures",
     "DiarizationErrors",
     "Difference",
     "Interval",
+    "ReliabilityBin",
     "accuracy",
     "accuracy_at_coverage",
     "aurc",
     "brier",
+    "by_class",
     "classwise_ece",
     "concordance_correlation",
     "confusion_matrix",
@@ -34,13 +56,19 @@ __all__ = [
     "diarization_errors",
     "equal_error_rate",
     "expected_calibration_error",
+    "holm",
     "interval",
     "macro_f1",
     "mean_absolute_error",
     "mean_set_size",
     "negative_log_likelihood",
     "paired_difference",
+    "reliability",
+    "risk_coverage",
     "set_coverage",
+    "set_coverage_by_class",
     "unweighted_average_recall",
     "weighted_f1",
+    "word_error_rate",
+    "word_errors",
 ]

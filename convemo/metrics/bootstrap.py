@@ -75,7 +75,7 @@ def interval(
     _check(groups, arrays, resamples, level)
     draws = [metric(*(a[rows] for a in arrays)) for rows in _draws(groups, resamples, seed)]
     value = float(metric(*arrays))
-    return Interval(value, *_limits(np.array(draws, dtype=np.float64), value, level), level)
+    return Interval(value, *limits(np.array(draws, dtype=np.float64), value, level), level)
 
 
 def paired_difference(
@@ -118,9 +118,34 @@ def paired_difference(
         dtype=np.float64,
     )
     value = float(metric(*first) - metric(*second))
-    low, high = _limits(draws, value, level)
+    return difference(draws, value, level)
+
+
+def draw_counts(groups: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """How often each row is in each draw of whole groups: what `metrics.resampled` computes with, on the draws of `interval`.
+
+    Args:
+        groups: ``(N,)`` what each row belongs to.
+        resamples: number of draws ``R``.
+        seed: the same seed gives the same draws, here and in `interval`.
+
+    Returns:
+        ``(R, N)`` whole numbers from 0.
+
+    >>> draw_counts(np.array(["a", "a", "b"]), resamples=2).tolist()
+    [[0, 0, 2], [1, 1, 1]]
+    """
+    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
+    drawn = _drawn_groups(group_of_row.max() + 1, resamples, seed)
+    counts = np.array([np.bincount(groups, minlength=group_of_row.max() + 1) for groups in drawn], dtype=np.int32)  # (R, G)
+    return counts[:, group_of_row]
+
+
+def difference(draws: np.ndarray, value: float, level: float = 0.95) -> Difference:
+    """A difference with its limits and p-value, from the difference on each of the ``(R,)`` draws."""
+    low, high = limits(draws, value, level)
     tail = min(int(np.sum(draws <= 0)), int(np.sum(draws >= 0)))
-    p_value = min(1.0, 2 * (tail + 1) / (resamples + 1))  # + 1: the data themselves are one of the draws (Davison & Hinkley 1997, 4.2)
+    p_value = min(1.0, 2 * (tail + 1) / (len(draws) + 1))  # + 1: the data themselves are one of the draws (Davison & Hinkley 1997, 4.2)
     return Difference(value, low, high, p_value, level)
 
 
@@ -128,14 +153,18 @@ def _draws(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray
     """Row indices of as many groups as there are, drawn with replacement."""
     _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
     rows_of_group = np.split(np.argsort(group_of_row, kind="stable"), np.cumsum(np.bincount(group_of_row))[:-1])
-    random = np.random.default_rng(seed)
-    for _ in range(resamples):
-        drawn = random.integers(len(rows_of_group), size=len(rows_of_group))
+    for drawn in _drawn_groups(len(rows_of_group), resamples, seed):
         yield np.concatenate([rows_of_group[g] for g in drawn])
 
 
-def _limits(draws: np.ndarray, value: float, level: float) -> tuple[float, float]:
-    """Percentiles of the draws, moved so that their median is the value, but not beyond what was ever drawn.
+def _drawn_groups(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    random = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield random.integers(groups, size=groups)
+
+
+def limits(draws: np.ndarray, value: float, level: float = 0.95) -> tuple[float, float]:
+    """Percentiles of the ``(R,)`` draws, moved so that their median is the value, but not beyond what was ever drawn.
 
     Most metrics stay where they are. ECE and its like lie too high on every draw, for what is drawn twice looks like miscalibration:
     without the move an interval would often not even hold its own value.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from convemo.metrics.shapes import checked_probabilities
@@ -111,13 +113,53 @@ def classwise_ece(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15)
     return float(np.mean([_binned_gap(column, labels == k, bins) for k, column in enumerate(probabilities.T)]))
 
 
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """One point of a reliability diagram."""
+
+    confidence: float
+    """Mean probability of the winning labels."""
+    accuracy: float
+    """Share of them that are right."""
+    count: int
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> list[ReliabilityBin]:
+    """Confidence against accuracy in bins of equally many samples: the diagram behind `expected_calibration_error`.
+
+    The mean distance of the two over the bins, weighed by count, is the ECE of as many bins.
+
+    Args:
+        probabilities: ``(N, K)``, rows sum to 1.
+        labels: ``(N,)`` class indices in ``[0, K)``.
+        bins: number of bins, at least 1; empty ones are left out.
+
+    Returns:
+        The least sure first (DeGroot & Fienberg 1983, doi:10.2307/2987588).
+
+    Raises:
+        ValueError: as `expected_calibration_error`.
+
+    >>> reliability(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1]), bins=1)
+    [ReliabilityBin(confidence=0.9, accuracy=0.5, count=2)]
+    """
+    probabilities, labels = checked_probabilities(probabilities, labels)
+    confidence, happened = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    parts = _bins(confidence, happened, bins)
+    return [ReliabilityBin(float(sure.mean()), float(right.mean()), len(sure)) for sure, right in parts if len(sure)]
+
+
 def _binned_gap(confidence: np.ndarray, happened: np.ndarray, bins: int) -> float:
     """Mean of ``|how often it happened - how sure we were|`` over bins of equally many samples."""
+    return float(sum(abs(outcome.sum() - sure.sum()) for sure, outcome in _bins(confidence, happened, bins)) / len(confidence))
+
+
+def _bins(confidence: np.ndarray, happened: np.ndarray, bins: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """How sure we were and how often it happened, the least sure first, in `bins` parts of equally many samples."""
     if bins < 1:
         raise ValueError(f"expected at least 1 bin, found {bins}")
     # Samples that are equally sure carry their mean outcome, so that it does not matter which of them falls into which bin.
     _, tied = np.unique(confidence, return_inverse=True)
     outcome = (np.bincount(tied, weights=happened) / np.bincount(tied))[tied]
     order = np.argsort(confidence, kind="stable")
-    gaps = [abs(outcome[part].sum() - confidence[part].sum()) for part in np.array_split(order, bins)]
-    return float(sum(gaps) / len(order))
+    return [(confidence[part], outcome[part]) for part in np.array_split(order, bins)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from convemo.metrics.shapes import checked_classes
@@ -120,6 +122,39 @@ def macro_f1(predictions: np.ndarray, labels: np.ndarray) -> float:
     scores, support = _f1_by_class(predictions, labels)
     occurs = (support > 0) | np.isin(np.arange(len(scores)), predictions)
     return float(scores[occurs].mean())
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How well one class is found."""
+
+    precision: float
+    """Of what was predicted as it, the share that is it; 0 where nothing was."""
+    recall: float
+    """Of what is it, the share that was predicted as it; 0 where nothing is."""
+    f1: float
+    support: int
+    """How often it occurs in the reference."""
+
+
+def by_class(predictions: np.ndarray, labels: np.ndarray, classes: int | None = None) -> list[ClassFigures]:
+    """Precision, recall and F1 of every class.
+
+    Args:
+        predictions: ``(N,)`` class indices.
+        labels: ``(N,)`` class indices, the reference.
+        classes: ``K``; the largest index seen plus one if ``None``.
+
+    Raises:
+        ValueError: as `confusion_matrix`.
+
+    >>> by_class(np.array([0, 1, 1, 0]), np.array([0, 1, 1, 1]))[0]
+    ClassFigures(precision=0.5, recall=1.0, f1=0.6666666666666666, support=1)
+    """
+    counts = confusion_matrix(predictions, labels, classes)
+    right, support, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    shares = right / np.maximum(predicted, 1), right / np.maximum(support, 1), 2 * right / np.maximum(support + predicted, 1)
+    return [ClassFigures(*figures, n) for *figures, n in zip(*(share.tolist() for share in shares), support.tolist())]
 
 
 def _f1_by_class(predictions: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -52,6 +52,31 @@ def accuracy_at_coverage(confidence: np.ndarray, correct: np.ndarray, coverage: 
     return float(1.0 - risks[answered - 1])
 
 
+def risk_coverage(confidence: np.ndarray, correct: np.ndarray, points: int = 100) -> np.ndarray:
+    """The curve under which `aurc` is the area: the error rate among the surest part, against how large that part is.
+
+    Args:
+        confidence: ``(N,)`` any score that grows with being sure.
+        correct: ``(N,)`` booleans.
+        points: at most so many, evenly spaced in coverage; the last is always coverage 1, the plain error rate.
+
+    Returns:
+        ``(P, 2)`` coverage in ``(0, 1]`` and risk in ``[0, 1]``, coverage growing.
+
+    Raises:
+        ValueError: shapes disagree, ``N`` is 0, a confidence is not finite, or `points` is below 1.
+
+    >>> risk_coverage(np.array([0.9, 0.8, 0.4, 0.3]), np.array([True, True, True, False]), points=2).tolist()
+    [[0.5, 0.0], [1.0, 0.25]]
+    """
+    if points < 1:
+        raise ValueError(f"expected at least 1 point, found {points}")
+    risks = _risks(confidence, correct)
+    points = min(points, len(risks))
+    answered = np.arange(1, points + 1) * len(risks) // points
+    return np.stack([answered / len(risks), risks[answered - 1]], axis=1)
+
+
 def _risks(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
     """``(N,)`` the expected error rate among the surest 1, 2, … N."""
     confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=bool)

@@ -21,11 +21,32 @@ def set_coverage(sets: np.ndarray, labels: np.ndarray) -> float:
     >>> set_coverage(np.array([[True, True], [True, False]]), np.array([1, 1]))
     0.5
     """
-    sets = _checked(sets)
-    labels = np.asarray(labels)
-    if labels.shape != (len(sets),) or labels.min() < 0 or labels.max() >= sets.shape[1]:
-        raise ValueError(f"expected ({len(sets)},) class indices below {sets.shape[1]}, found shape {labels.shape}")
+    sets, labels = _checked_labels(sets, labels)
     return float(sets[np.arange(len(labels)), labels].mean())
+
+
+def set_coverage_by_class(sets: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The share of prediction sets that hold the reference, for the references of each class apart (class-conditional coverage).
+
+    Sets that keep their promise on average may break it for a rare class (Vovk 2012, arXiv:1209.2673).
+
+    Args:
+        sets: ``(N, K)`` booleans: whether a label is in the set.
+        labels: ``(N,)`` class indices in ``[0, K)``.
+
+    Returns:
+        ``(K,)`` coverage in ``[0, 1]``; NaN for a class that does not occur.
+
+    Raises:
+        ValueError: shapes disagree, ``N`` is 0, or a label is out of range.
+
+    >>> set_coverage_by_class(np.array([[True, True], [True, False]]), np.array([1, 1])).tolist()
+    [nan, 0.5]
+    """
+    sets, labels = _checked_labels(sets, labels)
+    held = sets[np.arange(len(labels)), labels]
+    support = np.bincount(labels, minlength=sets.shape[1])
+    return np.where(support > 0, np.bincount(labels, weights=held, minlength=sets.shape[1]) / np.maximum(support, 1), np.nan)
 
 
 def mean_set_size(sets: np.ndarray) -> float:
@@ -51,3 +72,10 @@ def _checked(sets: np.ndarray) -> np.ndarray:
     if sets.ndim != 2 or not len(sets):
         raise ValueError(f"expected (N, K) booleans with N > 0, found shape {sets.shape}")
     return sets
+
+
+def _checked_labels(sets: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    sets, labels = _checked(sets), np.asarray(labels)
+    if labels.shape != (len(sets),) or labels.min() < 0 or labels.max() >= sets.shape[1]:
+        raise ValueError(f"expected ({len(sets)},) class indices below {sets.shape[1]}, found shape {labels.shape}")
+    return sets, labels

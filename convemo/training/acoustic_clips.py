@@ -1,33 +1,28 @@
-"""Clips of acted speech as features, in several recording conditions, computed once and kept in a file.
+"""Clips of speech as features, in several recording conditions, computed once and kept in files.
 
-Every clip is heard as it was recorded, slower, faster, by telephone and in a noisy room. An actor in one condition counts as a
-speaker of their own, since a conversation does not change its telephone from one utterance to the next: the history that a
-clip is compared with comes from the same condition.
+A speaker in one condition counts as a speaker of their own, since a conversation does not change its telephone from one utterance to the
+next: the history that a clip is compared with comes from the same condition.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from convemo.acoustic.description import describe
 from convemo.errors import DataError
-from convemo.features import RATE_HZ, extract
+from convemo.features import extract
 from convemo.features.energy import active_span, frame_energy_db
-from convemo.types import LABELS, Dialogue
+from convemo.training.acoustic_conditions import CONDITIONS, Rooms, chance, read_clip, read_noise, telephone
+from convemo.types import Dialogue, LabelSet
 
-CONDITIONS = ("clean", "slow", "fast", "telephone", "room")
-SPEED = {"slow": 0.92, "fast": 1.09}
-"""Resampling factors: they move pitch and tempo by 1.4 semitones, so five actors sound like fifteen."""
-TELEPHONE_HZ = (300.0, 3400.0)
-"""Pass band of the telephone network (ITU-T G.712)."""
-TELEPHONE_SNR_DB = (15.0, 40.0)
-ROOM_SNR_DB = (5.0, 25.0)
-RECIPE = 1
+RECIPE = 3
 """Raise it when the features or the conditions change: older caches are then computed again."""
+UNLABELLED = -1
 
 Progress = Callable[[str, float, float], None]
 """Called as ``progress(stage, completed, total)``."""
@@ -35,19 +30,28 @@ Progress = Callable[[str, float, float], None]
 
 @dataclass(frozen=True)
 class Clips:
-    """The clips of one corpus in all conditions. ``C`` conditions, ``N`` clips, ``V`` = `CONDITIONS`."""
+    """The clips of one data set in some conditions: ``C`` conditions, ``N`` clips."""
 
     corpus: str
+    label_set: LabelSet
+    conditions: tuple[str, ...]
+    """The first is the one in which clips are scored."""
+    conversations: bool
+    """Whether utterances follow each other as they were said; else a dialogue is one actor's clips, in no order."""
     ids: np.ndarray
     """``(N,)`` strings."""
-    actors: np.ndarray
-    """``(N,)`` strings."""
+    dialogues: np.ndarray
+    """``(N,)`` strings; a dialogue's clips stand together, in its order."""
+    speakers: np.ndarray
+    """``(N,)`` strings, each a speaker of one dialogue."""
     labels: np.ndarray
-    """``(N,)`` indices into `LABELS`."""
-    functionals: np.ndarray
-    """``(C, N, 22)`` float32."""
-    frames: np.ndarray
-    """``(rows, 67)`` float16: all clips, one after the other."""
+    """``(N,)`` indices into `label_set`, or `UNLABELLED`."""
+    parts: np.ndarray
+    """``(N,)``: ``"train"``, ``"dev"`` or ``"test"``."""
+    descriptions: np.ndarray
+    """``(C, N, 86)`` float32, see `convemo.acoustic.description`."""
+    frames: tuple[np.ndarray, ...]
+    """For each condition ``(rows, 67)`` float16: all clips, one after the other."""
     starts: np.ndarray
     ends: np.ndarray
     """``(C, N)`` each: the rows of clip ``i`` in condition ``c`` are ``starts[c, i] : ends[c, i]``."""
@@ -57,156 +61,121 @@ class Clips:
 
     @property
     def present(self) -> np.ndarray:
-        """``(7,)`` booleans: the labels that occur."""
-        return np.bincount(self.labels, minlength=len(LABELS)) > 0
+        """``(K,)`` booleans: the labels that occur."""
+        return np.bincount(self.labels[self.labels != UNLABELLED], minlength=len(self.label_set)) > 0
+
+    def lengths(self, condition: int) -> np.ndarray:
+        """``(N,)`` frames."""
+        return self.ends[condition] - self.starts[condition]
 
     def clip_frames(self, condition: int, index: int) -> np.ndarray:
         """``(T, 67)`` float32."""
-        return self.frames[self.starts[condition, index] : self.ends[condition, index]].astype(np.float32)
+        return self.frames[condition][self.starts[condition, index] : self.ends[condition, index]].astype(np.float32)
 
     def subset(self, rows: np.ndarray) -> Clips:
         """The clips for which `rows` ``(N,)`` is true; the frames stay where they are."""
-        fields = {name: getattr(self, name)[rows] for name in ("ids", "actors", "labels")}
-        by_condition = {name: getattr(self, name)[:, rows] for name in ("functionals", "starts", "ends")}
+        fields = {name: getattr(self, name)[rows] for name in ("ids", "dialogues", "speakers", "labels", "parts")}
+        by_condition = {name: getattr(self, name)[:, rows] for name in ("descriptions", "starts", "ends")}
         return replace(self, **fields, **by_condition)
+
+    def part(self, *parts: str) -> Clips:
+        """The clips of these parts."""
+        return self.subset(np.isin(self.parts, parts))
 
 
 def load_clips(
-    corpus: str, dialogues: tuple[Dialogue, ...], cache: Path, noise: Path | None = None, progress: Progress | None = None
+    corpus: str,
+    parts: Mapping[str, Sequence[Dialogue]],
+    label_set: LabelSet,
+    conditions: Sequence[str],
+    cache: Path,
+    noise: Path | None = None,
+    progress: Progress | None = None,
 ) -> Clips:
-    """The features of all labelled clips, from `cache` if it was made from the same clips by the same recipe.
+    """The features of all utterances that have sound; what was computed before comes from `cache`.
 
     Args:
-        corpus: its name.
-        dialogues: one an actor, see `convemo.data.ravdess`.
-        cache: an ``.npz`` file, made where it is missing.
-        noise: folder with impulse responses (files in a folder ``ir``) and noises; without it rooms are noisy, not reverberant.
+        corpus: a name, of the cache files too.
+        parts: the dialogues of each part.
+        label_set: what the labels are counted in; an utterance with another one counts as unlabelled.
+        conditions: names in `acoustic_conditions.CONDITIONS`.
+        cache: a folder, made if it is not there. It holds one file a condition, named after the corpus.
+        noise: see `acoustic_conditions.read_noise`.
 
     Raises:
-        DataError: a clip cannot be read, or holds nothing but silence.
+        DataError: no utterance has sound, a clip cannot be read, or holds nothing but silence.
     """
-    clips = [(u.id, d.id, LABELS.index(u.label), u.audio) for d in dialogues for u in d if u.label is not None]
-    key = hashlib.sha256(repr((RECIPE, CONDITIONS, [c[:3] for c in clips])).encode()).hexdigest()
-    if cache.is_file():
-        with np.load(cache) as stored:
+    found = [(part, d, u) for part, dialogues in parts.items() for d in dialogues for u in d if u.audio is not None]
+    if not found:
+        raise DataError(corpus, "utterances with 'audio'", "none that has any", "Name a sound file for each utterance.")
+    utterances = [u for _, _, u in found]
+    rooms = read_noise(noise) if "room" in conditions else ([], [])
+    named = [(f"{d.id}/{u.id}", Path(u.audio)) for _, d, u in found]
+    stored = [_features(f"{corpus}.{c}", c, named, cache, rooms, progress) for c in conditions]
+    labels = [label_set.index(u.label) if u.label in label_set else UNLABELLED for u in utterances]
+    return Clips(
+        corpus=corpus,
+        label_set=label_set,
+        conditions=tuple(conditions),
+        conversations=any(len(d.speakers) > 1 for dialogues in parts.values() for d in dialogues),
+        ids=np.array([u.id for u in utterances]),
+        dialogues=np.array([d.id for _, d, _ in found]),
+        speakers=np.array([f"{d.id}/{u.speaker}" for _, d, u in found]),
+        labels=np.array(labels),
+        parts=np.array([part for part, _, _ in found]),
+        descriptions=np.stack([s["descriptions"] for s in stored]),
+        frames=tuple(s["frames"] for s in stored),
+        starts=np.stack([s["ends"] - s["lengths"] for s in stored]),
+        ends=np.stack([s["ends"] for s in stored]),
+    )
+
+
+def _features(
+    name: str, condition: str, clips: Sequence[tuple[str, Path]], cache: Path, rooms: Rooms, progress: Progress | None
+) -> dict[str, np.ndarray]:
+    """``lengths``, ``ends`` ``(N,)``, ``frames`` ``(rows, 67)`` and ``descriptions`` ``(N, 86)`` of all clips in one condition."""
+    sizes = sorted((id, file.stat().st_size if file.is_file() else None) for id, file in clips)
+    key = hashlib.sha256(repr((RECIPE, condition, [bool(r) for r in rooms] if condition == "room" else [], sizes)).encode()).hexdigest()
+    path = cache / f"{name}.npz"
+    order = np.argsort([id for id, _ in clips], kind="stable")
+    if path.is_file():
+        with np.load(path) as stored:
             if str(stored["key"]) == key:
-                return Clips(corpus, **{name: stored[name] for name in stored.files if name != "key"})
-    irs, noises = read_noise(noise)
-    frames, functionals = [[] for _ in CONDITIONS], [[] for _ in CONDITIONS]
-    for done, (id, _, _, path) in enumerate(clips):
-        rng = np.random.default_rng(int.from_bytes(hashlib.sha256(id.encode()).digest()[:8], "little"))
-        for c, samples in enumerate(_conditions(_trimmed(read_clip(path)), irs, noises, rng)):
-            features = extract(samples)
-            if features is None:
-                raise DataError(path, "a voice", "silence", "Leave this clip out.")
-            frames[c].append(features.frames.astype(np.float16))
-            functionals[c].append(features.functionals)
+                return _in_order({field: stored[field] for field in stored.files if field != "key"}, order)
+    frames, descriptions = [], []
+    for done, at in enumerate(order):  # in the order of the names: other parts or folds of the same clips find the same cache
+        id, file = clips[at]
+        samples = read_clip(file)
+        start, end = active_span(frame_energy_db(samples))
+        features = extract(CONDITIONS[condition](samples[start:end], chance(id, condition), rooms)) if end > start else None
+        if features is None:
+            raise DataError(file, "a voice", "silence", "Leave this clip out.")
+        frames.append(features.frames.astype(np.float16))
+        descriptions.append(describe(features))
         if progress:
-            progress(f"features of {corpus}", done + 1, len(clips))
-    ids, actors, labels = (np.array([clip[i] for clip in clips]) for i in range(3))
-    lengths = np.array([[len(f) for f in condition] for condition in frames])  # (C, N)
-    ends = np.cumsum(lengths.reshape(-1)).reshape(lengths.shape)
-    arrays = {
-        "ids": ids,
-        "actors": actors,
-        "labels": labels,
-        "functionals": np.array(functionals, dtype=np.float32),
-        "frames": np.concatenate([f for condition in frames for f in condition]),
-        "starts": ends - lengths,
-        "ends": ends,
-    }
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    part = cache.with_suffix(".part.npz")
+            progress(f"features of {name}", done + 1, len(clips))
+    lengths = np.array([len(f) for f in frames])
+    arrays = {"lengths": lengths, "ends": np.cumsum(lengths), "frames": np.concatenate(frames), "descriptions": np.array(descriptions)}
+    cache.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.npz")
     np.savez(part, key=key, **arrays)
-    part.replace(cache)
-    return Clips(corpus, **arrays)
+    part.replace(path)
+    return _in_order(arrays, order)
 
 
-def read_clip(path: str | Path) -> np.ndarray:
-    """A sound file mixed to mono at 16 kHz, ``(n,)`` float32.
-
-    Raises:
-        DataError: it cannot be decoded.
-    """
-    import av
-    import soxr
-
-    try:
-        with av.open(str(path)) as container:
-            to_mono = av.AudioResampler(format="fltp", layout="mono")
-            blocks = [block for frame in container.decode(audio=0) for block in to_mono.resample(frame)]
-            rate = blocks[0].sample_rate
-            samples = np.concatenate([block.to_ndarray()[0] for block in blocks])
-    except (av.FFmpegError, IndexError) as error:
-        raise DataError(path, "a sound file", f"{type(error).__name__}: {error}") from error
-    return soxr.resample(samples, rate, RATE_HZ).astype(np.float32)
+def _in_order(arrays: dict[str, np.ndarray], order: np.ndarray) -> dict[str, np.ndarray]:
+    """From the order of the names back to that of the dialogues; the frames stay where they are."""
+    place = np.argsort(order)
+    return {name: value if name == "frames" else value[place] for name, value in arrays.items()}
 
 
-def _trimmed(samples: np.ndarray) -> np.ndarray:
-    start, end = active_span(frame_energy_db(samples))
-    return samples[start:end]
+def pad(frames: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """``(B, T, …)`` with zeros at the ends, and the ``(B,)`` lengths."""
+    lengths = np.array([len(f) for f in frames])
+    padded = np.zeros((len(frames), lengths.max(), *frames[0].shape[1:]), dtype=np.float32)
+    for row, clip in zip(padded, frames):
+        row[: len(clip)] = clip
+    return padded, lengths
 
 
-def _conditions(samples: np.ndarray, irs: list[np.ndarray], noises: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """One clip in each of `CONDITIONS`."""
-    import soxr
-
-    slow, fast = (soxr.resample(samples, RATE_HZ * SPEED[name], RATE_HZ) for name in ("slow", "fast"))
-    room = reverberate(samples, irs[rng.integers(len(irs))]) if irs else samples
-    noise = pink(len(samples), rng)
-    if noises and rng.random() < 0.6:
-        noise = np.resize(np.roll(source := noises[rng.integers(len(noises))], rng.integers(len(source))), len(samples))
-    return samples, slow, fast, telephone(samples, rng), with_noise(room, noise, rng.uniform(*ROOM_SNR_DB))
-
-
-def telephone(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sound as a telephone carries it: 300–3400 Hz, line noise, 8-bit μ-law (ITU-T G.711)."""
-    noisy = with_noise(samples, rng.standard_normal(len(samples)), rng.uniform(*TELEPHONE_SNR_DB))
-    return mu_law(telephone_band(noisy)).astype(np.float32)
-
-
-def telephone_band(samples: np.ndarray) -> np.ndarray:
-    """What of a sound lies between 300 and 3400 Hz, within full scale."""
-    length = fft_length(len(samples))
-    spectrum = np.fft.rfft(samples, length)
-    hz = np.fft.rfftfreq(length, 1 / RATE_HZ)
-    spectrum[(hz < TELEPHONE_HZ[0]) | (hz > TELEPHONE_HZ[1])] = 0
-    return np.clip(np.fft.irfft(spectrum, length)[: len(samples)], -1, 1)
-
-
-def mu_law(samples: np.ndarray) -> np.ndarray:
-    """Sound within full scale after 8 bits a sample (ITU-T G.711), at whatever rate it has."""
-    coded = np.round(127 * np.sign(samples) * np.log1p(255 * np.abs(samples)) / np.log(256)) / 127
-    return np.sign(coded) * (256 ** np.abs(coded) - 1) / 255
-
-
-def reverberate(samples: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """Sound as a room with this impulse response gives it back, cut to its length."""
-    length = fft_length(len(samples) + len(response))
-    return np.fft.irfft(np.fft.rfft(samples, length) * np.fft.rfft(response, length), length)[: len(samples)]
-
-
-def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Both together, the noise at so much less mean power."""
-    gain = np.sqrt(np.mean(samples**2) / max(np.mean(noise**2), 1e-12)) * 10 ** (-snr_db / 20)
-    return (samples + gain * noise).astype(np.float32)
-
-
-def pink(length: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise whose power falls by 3 dB an octave."""
-    spectrum = np.fft.rfft(rng.standard_normal(fft_length(length)))
-    return np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)))[:length]
-
-
-def fft_length(length: int) -> int:
-    """The next power of two: a length with a large prime in it takes ten times as long."""
-    return 1 << (length - 1).bit_length()
-
-
-def read_noise(folder: Path | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Impulse responses (files in a folder ``ir``), scaled to keep the level, and noises; nothing where there is no folder."""
-    if folder is None or not folder.is_dir():
-        return [], []
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".wav", ".ogg", ".flac") and "noise" in p.parent.name)
-    responses = [read_clip(p)[:RATE_HZ] for p in sorted(folder.rglob("ir/*.wav"))]
-    return [r / np.sqrt(np.sum(r**2)) for r in responses], [read_clip(p) for p in files]
+__all__ = ["UNLABELLED", "Clips", "load_clips", "pad", "read_clip", "read_noise", "telephone"]

@@ -51,14 +51,14 @@ class Figures:
     note: str = ""
 
 
-def command(what: str, config: Path) -> str:
+def command(what: str, config: Path, data: str = "DATA") -> str:
     """The command that makes a model, without this machine's paths: a config in this package is named where the repository has it.
 
     >>> command("text", Path("/home/me/mine.toml"))
     'convemo train text mine.toml --data DATA --out OUT'
     """
     shipped = Path(config).resolve().parent == Path(__file__).resolve().parent / "configs"
-    return f"convemo train {what} {'convemo/training/configs/' * shipped}{Path(config).name} --data DATA --out OUT"
+    return f"convemo train {what} {'convemo/training/configs/' * shipped}{Path(config).name} --data {data} --out OUT"
 
 
 def write_manifest(folder: Path, *, id: str, channel: str, licence: str, files: Sequence[str], made_by: str, **fields: Any) -> None:
@@ -82,7 +82,7 @@ def write_card(folder: Path, card: Card) -> None:
     parts = [f"# {card.title}", f"`{card.id}` · licence **{card.licence}**", card.summary, "## Licence", card.why_licence]
     parts += [
         "## Made from",
-        _table(
+        table(
             ("what", "licence", "how it was used"), [(f"[{s.name}]({s.url})" if s.url else s.name, s.licence, s.used) for s in card.sources]
         ),
     ]
@@ -90,14 +90,15 @@ def write_card(folder: Path, card: Card) -> None:
     if card.figures:
         parts.append("## Figures")
         for figures in card.figures:
-            parts += [f"### {figures.title}", _table(figures.columns, figures.rows)]
+            parts += [f"### {figures.title}", table(figures.columns, figures.rows)]
             parts += [figures.note] if figures.note else []
     if card.limits:
         parts += ["## Limits", "\n".join(f"- {limit}" for limit in card.limits)]
     (folder / "CARD.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table; numbers to three places, nothing as a dash."""
     lines = [columns, ["---"] * len(columns), *[[_cell(value) for value in row] for row in rows]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

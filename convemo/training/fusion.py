@@ -1,147 +1,55 @@
-"""Fits the fusion: ``convemo train fusion CONFIG.toml --data ROOT --out DIR``.
+"""Fits the fusion: ``convemo train fusion [CONFIG.toml] --data DATA --out OUT``.
 
-The shipped one is fitted on composed dialogues (`compose`). Your own labelled dialogues, with the results of the channels you use, go
-straight to `fit`: a few hundred labelled utterances that no channel was trained on are enough.
+With one ``.jsonl`` file, on your own labelled dialogues (`fusion_own`): a few hundred labelled utterances that no channel was trained on
+are enough. With the folder of data sets, the fusion that is shipped, on composed dialogues (`fusion_composed`). From Python, `fit` takes
+dialogues and the results of whatever channels there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from convemo.fusion.fit import fit
+from convemo.training import fusion_composed, fusion_own
+from convemo.training.fusion_composed import FusionConfig
+from convemo.training.fusion_own import OwnFusionConfig
+from convemo.training.run import Progress, read_config
 
-from convemo.data import emorynlp
-from convemo.errors import EngineUnavailable
-from convemo.fusion.fit import FitSettings, fit
-from convemo.fusion.fuse import FILE
-from convemo.training.compose import compose, read_clips, read_texts, split_actors
-from convemo.training.fusion_figures import publish, report
-from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
-from convemo.training.scores import READINGS, ROOMS
-from convemo.types import ChannelResult, Dialogue, ModelInfo
-from convemo.weights import ROOT, read_manifest
-
-__all__ = ["FusionConfig", "fit", "train"]
-
-REPORTED = {"as written": ("written", "recorded"), "as raw ASR": ("raw", "recorded"), "misheard, bad sound": ("misheard", "degraded")}
-"""How the text was read, and in which room the clips, if there are any, were heard; see `scores`. The fit has every reading in every room,
-so that neither tells of the other."""
-TEXT_ONLY = (
-    "EmoryNLP dev, a third each as written, as raw ASR and with simulated ASR errors (transitions also from the labels of its train part)"
-)
-ACOUSTIC_TOO = (
-    f"composed dialogues: turns, words and labels of {TEXT_ONLY}; every labelled utterance with the acoustic scores of an acted clip of "
-    "the same label, by models trained on nEMO and scored on RAVDESS, and the reverse; in half of the dialogues the clips are degraded at "
-    "random"
-)
-VARIANTS: dict[str, dict[str, Any]] = {"as shipped": {}, "no gates": {"gating": False}, "full trust": {"trust": 1.0}}
-"""What is fitted side by side: changes of the settings."""
+__all__ = ["FusionConfig", "OwnFusionConfig", "fit", "train"]
 
 
-class FusionConfig(BaseModel):
-    """Every setting of the shipped fusion's fit; ``configs/fusion.toml`` says what each means."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str
-    text_dev: Path
-    text_test: Path
-    clips: Path | None = None
-    compositions: int = Field(4, ge=1, le=100)
-    seed: int = 1
-    trust: float = Field(0.5, ge=0, le=1)
-    strength: float = Field(10.0, ge=0)
-    folds: int = Field(5, ge=2)
-    coverage: float = Field(0.9, gt=0, lt=1)
-    risk: float = Field(0.3, gt=0, lt=1)
-    resamples: int = Field(1000, ge=1)
-
-    def fit_settings(self) -> FitSettings:
-        """What `fit` takes of these."""
-        return FitSettings(
-            trust=self.trust, coverage=self.coverage, risk=self.risk, strength=self.strength, folds=self.folds, seed=self.seed
-        )
-
-
-def train(config: Path, data_root: Path, out: Path, progress: Progress | None = None) -> dict[str, Any]:
-    """Fits on composed dialogues of EmoryNLP dev, reports on those of its test part, and writes a model folder.
+def train(
+    config: Path,
+    data: Path,
+    out: Path,
+    progress: Progress | None = None,
+    *,
+    channel: Sequence[str] = (),
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """Fits a fusion, says how good it is on dialogues that were left out, and writes its model folder.
 
     Args:
-        config: a TOML file with the fields of `FusionConfig`; paths in it count from the working folder.
-        data_root: holds ``emorynlp/``.
-        out: gets ``fusion.json``, ``model.json``, ``figures.json``, ``CARD.md`` and a log.
+        config: a TOML file with the fields of `OwnFusionConfig` where `data` is a file, of `FusionConfig` where it is a folder.
+        data: a file of dialogues in our form (`data.jsonl`), or the folder of data sets.
+        out: gets the model folder (``out/model`` for a file of one's own), figures and a log.
         progress: told of every stage.
+        channel: ``"NAME=SPEC"`` each, beside or in place of the config's channels; for a file only.
+        seed: instead of the config's.
 
     Returns:
         The figures that are also in ``figures.json``.
 
     Raises:
-        ConfigError: the configuration is wrong.
-        DataError: scores or dialogues are missing or not in their form.
+        ConfigError: the configuration is wrong, or channels and data do not go together.
+        DataError: the data are missing or not in their form.
+        EngineUnavailable: a channel cannot be used here.
     """
-    settings = read_config(Path(config), FusionConfig)
-    log = RunLog(Path(out), progress)
-    emory = Path(data_root) / "emorynlp"
-    train_labels = emorynlp.load(emory, "train")
-    conditions = product(READINGS, ROOMS if settings.clips else ROOMS[:1])
-    dev = composed(emorynlp.load(emory, "dev"), settings.text_dev, conditions, settings, known=True)
-    fusions = {}
-    for name, changes in VARIANTS.items():
-        log.progress("fit", len(fusions), len(VARIANTS))
-        chosen = replace(settings.fit_settings(), **changes)
-        fitted_on = ACOUSTIC_TOO if settings.clips else TEXT_ONLY
-        fusions[name] = fit(*dev, settings=chosen, label_sequences=train_labels, fitted_on=fitted_on)
-    fusion = fusions["as shipped"]
-    fusion.parameters.save(Path(out) / FILE)
-    figures: dict[str, Any] = {f"held out on dev, {name}": variant.parameters.held_out for name, variant in fusions.items()}
-    figures["test"] = {}
-    for name, condition in REPORTED.items():
-        log.progress("report", len(figures["test"]), len(REPORTED))
-        test = composed(emorynlp.load(emory, "test"), settings.text_test, [condition], settings, known=False)
-        figures["test"][name if settings.clips else name.partition(",")[0]] = report(fusions, *test, settings.resamples)
-    write_json(Path(out) / "figures.json", figures)
-    publish(fusion, figures, settings, Path(config), Path(out))
-    log.write("done", **provenance(settings))
-    return figures
-
-
-def composed(
-    dialogues: Sequence[Dialogue], texts: Path, conditions: Iterable[tuple[str, str]], settings: FusionConfig, *, known: bool
-) -> tuple[list[Dialogue], list[Mapping[str, ChannelResult]]]:
-    """Every dialogue in each of these conditions, in as many compositions as the settings say.
-
-    Args:
-        dialogues: turns and labels.
-        texts: the file of their readings.
-        conditions: a reading and a room each.
-        settings: say how often, and where the clips are.
-        known: whether to draw from the half of the actors that the fit knows, or from the other.
-    """
-    models = shipped_models()
-    performed: list[Dialogue] = []
-    results: list[Mapping[str, ChannelResult]] = []
-    for place, (reading, room) in enumerate(conditions):
-        halves = split_actors(read_clips(settings.clips, room) if settings.clips else [], settings.seed)
-        readings = read_texts(texts, reading)
-        for i in range(settings.compositions):
-            seed = 10_000 * settings.seed + 100 * place + i
-            some, channels = compose(dialogues, readings, halves[0 if known else 1], seed=seed, models=models)
-            performed += some
-            results += channels
-    return performed, results
-
-
-def shipped_models() -> dict[str, ModelInfo]:
-    """The models in whose name the scores are entered: the calibration is meant for these, though the acoustic scores come from others."""
-    models = {}
-    for name in ("text", "acoustic"):
-        try:
-            shipped = read_manifest(ROOT / name)
-        except EngineUnavailable:
-            continue  # fitted for any model of this name
-        models[name] = ModelInfo(shipped.id)
-    return models
+    config, data, out = Path(config), Path(data), Path(out)
+    changes = {} if seed is None else {"seed": seed}
+    if data.is_dir() and not channel:
+        return fusion_composed.train(read_config(config, FusionConfig).model_copy(update=changes), config, data, out, progress)
+    settings = read_config(config, OwnFusionConfig).with_channels(channel)
+    return fusion_own.train(settings.model_copy(update=changes), config, data, out, progress)

@@ -25,7 +25,7 @@ from convemo.training.card import Card, Figures, Source, command, write_card, wr
 from convemo.types import ChannelResult, Dialogue
 
 if TYPE_CHECKING:
-    from convemo.training.fusion import FusionConfig
+    from convemo.training.fusion_composed import FusionConfig
 
 Channels = Mapping[str, ChannelResult]
 
@@ -60,7 +60,7 @@ def report(fusions: Mapping[str, Fusion], dialogues: Sequence[Dialogue], results
     groups = np.concatenate([np.full(int(there.sum()), d.id) for d, there in zip(dialogues, rows)])
     raw, fused = _systems(fusions, dialogues, results)
     scored = {**raw, **{name: [f.result for f in system] for name, system in fused.items()}}
-    probabilities = {name: _probabilities(system, rows) for name, system in scored.items()}
+    probabilities = {name: probabilities_of(system, rows) for name, system in scored.items()}
 
     def gain(metric: str, one: str, other: str) -> dict[str, float]:
         pair = ((probabilities[name], references) for name in (one, other))
@@ -91,7 +91,7 @@ def _systems(fusions: Mapping[str, Fusion], dialogues, results) -> tuple[dict[st
 
     for name in dict.fromkeys([*names, together]):
         add(name, fusion, [name] if name in names else names)
-        if any(channel.gate for channel in fusion.parameters.channels.values()):
+        if any(fusion.parameters.channels[n].gate for n in ([name] if name in names else names)):
             add(f"{name}{NO_GATES}", fusions["no gates"], [name] if name in names else names)
     add(f"{together}, no history", _without_history(fusion))
     add(f"{together}, smoothed", fusion, smooth=True)
@@ -104,7 +104,7 @@ def _without_history(fusion: Fusion) -> Fusion:
     return Fusion(fusion.parameters.model_copy(update={"history": history}), fusion.model)
 
 
-def _probabilities(system: Sequence[ChannelResult], rows: Sequence[np.ndarray]) -> np.ndarray:
+def probabilities_of(system: Sequence[ChannelResult], rows: Sequence[np.ndarray]) -> np.ndarray:
     """``(M, K)`` of the chosen rows of all dialogues."""
     p = np.exp(np.concatenate([result.log_probs[there] for result, there in zip(system, rows)]))
     return p / p.sum(axis=1, keepdims=True)  # log-probabilities are stored to five places
@@ -132,7 +132,7 @@ def publish(fusion: Fusion, figures: Mapping[str, Any], settings: FusionConfig, 
     tables = []
     for condition, found in figures["test"].items():
         tables += _tables(condition, found, settings)
-    tables.append(_parameters(fusion))
+    tables.append(parameters(fusion))
     write_card(
         out,
         Card(
@@ -183,7 +183,8 @@ def _tables(condition: str, found: Mapping[str, Any], settings: FusionConfig) ->
     return tables
 
 
-def _parameters(fusion: Fusion) -> Figures:
+def parameters(fusion: Fusion) -> Figures:
+    """All that was learned but the transitions and thresholds, as a table."""
     p = fusion.parameters
     rows: list[tuple[str, str]] = [(f"temperature of {name}", f"{c.temperature:.2f}") for name, c in p.channels.items()]
     rows += [(f"gate of {name}", ", ".join(f"{q} {w:.2f}" for q, w in c.gate.items())) for name, c in p.channels.items() if c.gate]

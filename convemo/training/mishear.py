@@ -8,6 +8,7 @@ and a whole utterance's mean follows its error rate.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -22,6 +23,7 @@ RIGHT, WRONG = (8.0, 1.2), (2.5, 2.0)
 """Beta distributions of the confidence in a word that is right, and in one that is not: means 0.87 and 0.56."""
 WORST_RATE = 0.6
 _TRIED = 60  # words among which the likest is taken
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")  # as `as_raw_asr` sees one
 
 
 def vocabulary(texts: Iterable[str], least: int = 3) -> dict[str, float]:
@@ -40,27 +42,45 @@ def mishear(text: str, rate: float, words: Mapping[str, float], rng: np.random.G
     """A text as it may come out of a recogniser, and the mean confidence in its words; ``None`` if no word is left.
 
     Args:
-        text: as written.
+        text: as written, or as raw ASR: case and punctuation stay as they are.
         rate: expected errors a word, in ``[0, 1]``.
         words: the recogniser's vocabulary, see `vocabulary`.
         rng: draws everything.
 
     >>> mishear("Hello there!", 0.0, {"hi": 1.0}, np.random.default_rng(0))[0]
-    'hello there'
+    'Hello there!'
     """
     heard: list[str] = []
     confidences: list[float] = []
     known, shares = list(words), np.array(list(words.values()))
     kinds, odds = list(SHARES), list(SHARES.values())
-    for word in as_raw_asr(text).split():
+    done = 0
+    for match in _WORD.finditer(text):
+        word = match[0]
         kind = rng.choice(kinds, p=odds) if rng.random() < rate else "right"
+        between, done = text[done : match.start()], match.end()
+        heard.append(between)
         if kind != "lost":
-            heard.append(_confused(word, known, shares, rng) if kind == "confused" else word)
+            heard.append(_like(word, _confused(word.lower(), known, shares, rng)) if kind == "confused" else word)
             confidences.append(rng.beta(*(WRONG if kind == "confused" else RIGHT)))
         if kind == "added":
-            heard.append(known[rng.choice(len(known), p=shares)])
+            heard.append(f" {known[rng.choice(len(known), p=shares)]}")
             confidences.append(rng.beta(*WRONG))
-    return " ".join(heard), round(float(np.mean(confidences)), 4) if confidences else None
+    if not confidences:
+        return "", None
+    return _tidy("".join(heard) + text[done:]), round(float(np.mean(confidences)), 4)
+
+
+def _like(word: str, other: str) -> str:
+    """The other word, with a capital or in capitals if this one is."""
+    if word.isupper() and len(word) > 1:
+        return other.upper()
+    return other[:1].upper() + other[1:] if word[:1].isupper() else other
+
+
+def _tidy(text: str) -> str:
+    """Without the gaps that lost words leave, also before what ends a sentence."""
+    return re.sub(r"\s+(?=[,.;:!?…])|(?<=\s)\s+", "", text).strip()
 
 
 def _confused(word: str, known: Sequence[str], shares: np.ndarray, rng: np.random.Generator) -> str:

@@ -8,7 +8,7 @@ misheard (`mishear`), and acoustic channels hear clips of the corpus that each w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,20 @@ from convemo.acoustic.channel import AcousticChannel
 from convemo.analyzed import record
 from convemo.audio import Audio
 from convemo.audio.vad import speech
-from convemo.data import as_raw_asr, emorynlp
+from convemo.data import emorynlp
 from convemo.dialogue.evidence import measure
 from convemo.errors import ConfigError
 from convemo.text.channel import TextChannel
 from convemo.training.acoustic import CORPORA
 from convemo.training.acoustic_clips import read_noise
-from convemo.training.mishear import WORST_RATE, mishear, vocabulary
+from convemo.training.mishear import vocabulary
+from convemo.training.readings import READINGS, read_as
 from convemo.training.run import Progress, RunLog, provenance, read_config
 from convemo.training.sessions import Condition, draw_condition, draw_sessions, perform
-from convemo.types import Dialogue, Evidence
 from convemo.weights import read_manifest
 
-READINGS = ("written", "raw", "misheard")
+__all__ = ["READINGS", "ROOMS", "ScoresConfig", "train"]
+
 ROOMS = ("recorded", "degraded")
 
 
@@ -89,24 +90,13 @@ def read_texts(settings: ScoresConfig, root: Path, split: str) -> Iterator[dict[
     rng = np.random.default_rng([settings.seed, ("dev", "test").index(split)])
     words = vocabulary(u.text or "" for d in emorynlp.load(root, "train") for u in d)
     for dialogue in emorynlp.load(root, split):
-        versions = [("written", dialogue), ("raw", _reworded(dialogue, lambda text: (as_raw_asr(text), None)))]
-        for _ in range(settings.misheard):
-            versions.append(("misheard", _reworded(dialogue, lambda text: mishear(text, rng.uniform(0, WORST_RATE), words, rng))))
-        for reading, version in versions:
+        for reading in ("written", "raw", *["misheard"] * settings.misheard):
+            version = read_as(reading, dialogue, words, rng)
             result = channel.predict(version)
             for row, u in enumerate(version):
                 if result.reasons[row] is None:
                     line = {"dialogue": dialogue.id, "utterance": u.id, "label": u.label, "reading": reading}
                     yield line | {"evidence": record(u.evidence), "log_probs": result.log_probs[row].tolist()}
-
-
-def _reworded(dialogue: Dialogue, reword: Callable[[str], tuple[str, float | None]]) -> Dialogue:
-    """The dialogue with other words, `reword` giving each text and the confidence in it."""
-    utterances = []
-    for utterance in dialogue:
-        text, confidence = reword(utterance.text or "")
-        utterances.append(replace(utterance, text=text, evidence=Evidence(asr_confidence=confidence)))
-    return replace(dialogue, utterances=tuple(utterances))
 
 
 def hear_clips(settings: ScoresConfig, corpus: str, data_root: Path, log: RunLog) -> Iterator[dict[str, Any]]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convemo.audio.degrade import pink, reverberate, telephone_call, with_noise
 from convemo.audio.resample import RATE_HZ
 from convemo.features.energy import active_span, frame_energy_db
-from convemo.training.acoustic_clips import mu_law, pink, read_clip, reverberate, telephone_band, with_noise
+from convemo.training.acoustic_clips import read_clip
 from convemo.types import Dialogue, Speaker, Utterance
 
 SIZE = 20
@@ -24,8 +25,7 @@ INTRUDER = "somebody else"
 """The speaker id of whoever speaks at the same time as the actor."""
 INTRUDER_DB = (-6.0, 6.0)
 """Their level over the actor's."""
-_LINE_HZ = 8000  # sampling rate of a telephone call …
-_LINE_DB = -26.0  # … and the level at which it carries a voice, in dB of full scale (the nominal one of ITU-T P.830)
+_LINE_DB = -26.0  # level at which a telephone call carries a voice, in dB of full scale (the nominal one of ITU-T P.830)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,3 @@ def _through(
         level = np.sqrt(max(np.mean(heard[said] ** 2), 1e-12))
         heard = telephone_call(heard * 10 ** (_LINE_DB / 20) / level)
     return np.clip(heard, -1, 1).astype(np.float32)
-
-
-def telephone_call(samples: np.ndarray) -> np.ndarray:
-    """Sound after a telephone call: 300 to 3400 Hz, sampled at 8 kHz in 8-bit μ-law (ITU-T G.711), and back at 16 kHz.
-
-    The telephone of the acoustic training (`acoustic_clips.telephone`) codes at 16 kHz, which leaves rounding noise above the band; here
-    nothing is left there, as on a real line.
-    """
-    import soxr
-
-    narrow = soxr.resample(telephone_band(samples), RATE_HZ, _LINE_HZ)
-    wide = soxr.resample(mu_law(narrow), _LINE_HZ, RATE_HZ)
-    return np.pad(wide, (0, max(0, len(samples) - len(wide))))[: len(samples)]

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from convemo.audio.degrade import pink, reverberate, with_noise
 from convemo.data import emodb, nemo, ravdess
 from convemo.diarize.encoder import FRAMES, mel_power
 from convemo.errors import DataError
 from convemo.features.energy import active_span, frame_energy_db
 from convemo.metrics import equal_error_rate
-from convemo.training.acoustic_clips import pink, read_clip, read_noise, reverberate, telephone, with_noise
+from convemo.training.acoustic_clips import read_clip, read_noise, telephone
 from convemo.training.run import Progress
 
 CORPORA = {"ravdess": ravdess.load, "nemo": nemo.load, "emodb": emodb.load}

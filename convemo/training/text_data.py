@@ -1,50 +1,61 @@
-"""The examples that the text model learns from, and the order in which it meets them."""
+"""What the text model learns from: the utterances of dialogues, each with all that its annotators said, laid out as arrays."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from convemo import registry
 from convemo.data import TextExample, as_raw_asr, emobank, emorynlp, goemotions, jsonl, xed
-from convemo.types import LABELS, Dialogue
+from convemo.errors import DataError
+from convemo.text.reading import TokenReader
+from convemo.training.text_config import TextConfig
+from convemo.types import LABELS, Dialogue, LabelSet
 
 DIMENSIONS = ("valence", "arousal", "dominance")
-POOL_BATCHES = 50
-"""Batches are cut from pools of this many, each sorted by length: little padding, and still well mixed."""
-
-
-def _labelled(load: Callable[[Path, str | None], tuple[Dialogue, ...]]) -> Callable[[Path, str | None], Iterator[TextExample]]:
-    """The labelled utterances of a loader's dialogues, each by itself."""
-    return lambda root, split: (TextExample(u.text, {u.label: 1.0}) for d in load(root, split) for u in d if u.text and u.label)
-
-
-EXAMPLES: Mapping[str, Callable[[Path, str | None], Iterator[TextExample]]] = {
-    "emorynlp": _labelled(emorynlp.load),
-    "jsonl": _labelled(jsonl.load),
+COLLECTIONS: Mapping[str, Callable[[Path, str | None], Iterator[TextExample]]] = {
     "goemotions": goemotions.examples,
     "xed": xed.examples,
     "emobank": emobank.examples,
 }
-"""Format → its examples, given the data set's folder and the part."""
+"""Data sets of single texts, of which more is known than one label."""
+LEAST_SHARED_WORDS = 4
+"""Shorter utterances ("Oh, my God!") are said in any two conversations, and prove nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One utterance, and what is known of it."""
+
+    example: TextExample
+    speaker: int = 0
+    """Counted within the dialogue."""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """``N`` examples as arrays. A row of zeros in `targets` is unlabelled; NaN in `dimensions` is unjudged."""
+    """``N`` utterances as arrays. A row of zeros in `targets` is unlabelled, NaN in `dimensions` unjudged: both still are history."""
 
     ids: tuple[np.ndarray, ...]
-    """Token ids of the text as it is written, ``(T_i,)`` each."""
+    """Token ids of the text as it is written, ``(T_i,)`` each, nothing before or behind."""
     raw_ids: tuple[np.ndarray, ...]
-    """Token ids of the same text as a recogniser without punctuation would give it."""
+    """Token ids of the same text as a recogniser without punctuation would give it; as written where nothing would be left."""
     targets: np.ndarray
     """``(N, K)``"""
     dimensions: np.ndarray
     """``(N, D)``"""
+    dialogue: np.ndarray
+    """``(N,)``: which dialogue, in rising order; the utterances of one stand together."""
+    speaker: np.ndarray
+    """``(N,)``: who speaks, counted within the dialogue."""
+    names: tuple[np.ndarray, ...] = field(repr=False)
+    """Token ids of the speaker's name; empty where names are not read."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,91 +66,143 @@ class Examples:
         single = (self.targets > 0).sum(axis=1) == 1
         return np.where(single, self.targets.argmax(axis=1), -1)
 
+    @property
+    def judged(self) -> np.ndarray:
+        """``(N,)`` booleans: whether dimensions are given."""
+        return ~np.isnan(self.dimensions).any(axis=1)
 
-def load_tokenizer(folder: Path, max_tokens: int) -> Any:
-    """The tokenizer in this folder, cutting at `max_tokens` and never padding."""
-    from tokenizers import Tokenizer
+    @property
+    def taught(self) -> np.ndarray:
+        """``(N,)`` booleans: whether there is anything to learn from the row."""
+        return (self.targets.sum(axis=1) > 0) | self.judged
 
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return tokenizer
-
-
-def tokenize(tokenizer: Any, texts: Sequence[str]) -> tuple[np.ndarray, ...]:
-    """Token ids of each text."""
-    return tuple(np.array(encoding.ids, dtype=np.int64) for encoding in tokenizer.encode_batch_fast(list(texts)))
+    @property
+    def starts(self) -> np.ndarray:
+        """``(N,)``: the index of the first utterance of each one's dialogue."""
+        return np.searchsorted(self.dialogue, self.dialogue)
 
 
-def to_arrays(examples: Sequence[TextExample], tokenizer: Any) -> Examples:
-    """Tokenizes examples twice over, written and raw, and lays out what is known of each."""
+def read_turns(settings: TextConfig, data: Path, corpus: str, split: str) -> list[list[Turn]]:
+    """The dialogues of one part of a corpus; those with nothing to learn from are left out.
+
+    Args:
+        settings: say how the corpus is to be read.
+        data: the folder that holds one folder a corpus, or one file in our form, which is then the corpus.
+        corpus: its name in the config.
+        split: ``"train"``, ``"dev"`` or ``"test"``.
+
+    Raises:
+        DataError: its files are missing or wrong, or the part holds nothing that is labelled.
+    """
+    chosen, form = settings.corpora[corpus], settings.format_of(corpus)
+    root = data if data.is_file() else data / corpus
+    if form in COLLECTIONS:
+        dialogues = [[Turn(example)] for example in COLLECTIONS[form](root, split)]
+    else:
+        dialogues = [_turns(dialogue) for dialogue in loader(form, chosen.own_labels)(root, split)]
+    if split == "train" and chosen.without is not None:
+        dialogues = _without(dialogues, _said(data / chosen.without, chosen.without))
+    dialogues = [turns for turns in dialogues if any(turn.example.targets or turn.example.dimensions for turn in turns)]
+    if not dialogues:
+        raise DataError(root, f"labelled examples in the {split} part", "none", "Check that every line names its split.")
+    return dialogues
+
+
+def loader(form: str, own_labels: bool = False) -> Callable[[Path, str], tuple[Dialogue, ...]]:
+    """What reads a data set, and gives its dialogues from its folder and the name of a part."""
+    if form == "jsonl":
+        return partial(jsonl.load, labels=None)
+    if own_labels and form == "emorynlp":
+        return emorynlp.load_own_labels
+    return registry.find("data", form)
+
+
+def _turns(dialogue: Dialogue) -> list[Turn]:
+    numbers = {speaker.id: number for number, speaker in enumerate(dialogue.speakers)}
+    names = {speaker.id: speaker.name or speaker.id for speaker in dialogue.speakers}
+    return [
+        Turn(
+            TextExample(u.text or "", {u.label: 1.0} if u.label and u.text else {}, u.dimensions or {}),
+            numbers[u.speaker],
+            names[u.speaker],
+        )
+        for u in dialogue
+    ]
+
+
+def _said(root: Path, name: str) -> frozenset[str]:
+    """What is said in the dev and test parts of a data set, short phrases aside."""
+    texts = (as_raw_asr(u.text or "") for split in ("dev", "test") for d in registry.find("data", name)(root, split) for u in d)
+    return frozenset(text for text in texts if len(text.split()) >= LEAST_SHARED_WORDS)
+
+
+def _without(dialogues: Sequence[list[Turn]], said: frozenset[str]) -> list[list[Turn]]:
+    """The dialogues in which nothing of this is said: where one line is shared, its neighbours may be too."""
+    return [turns for turns in dialogues if not any(as_raw_asr(turn.example.text) in said for turn in turns)]
+
+
+def label_set(train: Iterable[list[Turn]]) -> LabelSet:
+    """The labels that occur, ours first and in our order, then the others by the alphabet."""
+    found = {label for turns in train for turn in turns for label in turn.example.targets}
+    return LabelSet([*(label for label in LABELS if label in found), *sorted(found - set(LABELS))])
+
+
+def to_arrays(
+    dialogues: Sequence[list[Turn]],
+    reader: TokenReader,
+    labels: Sequence[str],
+    where: Path,
+    misheard: Mapping[int, str] | None = None,
+    most_tokens: int = 512,
+) -> Examples:
+    """Tokenizes utterances twice over, written and raw, and lays out what is known of each.
+
+    Args:
+        dialogues: utterances by dialogue.
+        reader: gives tokens.
+        labels: the columns of `Examples.targets`.
+        where: what the error names.
+        misheard: utterance (counted through) → what a recogniser would make of it, in place of its raw text.
+        most_tokens: longer texts are cut.
+
+    Raises:
+        DataError: an utterance has a label that is not among `labels`.
+    """
+    turns = [turn for dialogue in dialogues for turn in dialogue]
+    if unknown := sorted({label for turn in turns for label in turn.example.targets} - set(labels)):
+        hint = "A label can only be learned if the train part has it."
+        raise DataError(where, f"labels among {', '.join(labels)}", ", ".join(map(repr, unknown)), hint)
+    written = [turn.example.text for turn in turns]
+    raw = [(misheard or {}).get(i) or as_raw_asr(text) or text for i, text in enumerate(written)]
+    known = {name: reader.name_tokens(name) for name in {turn.name for turn in turns}}
     return Examples(
-        tokenize(tokenizer, [e.text for e in examples]),
-        tokenize(tokenizer, [as_raw_asr(e.text) for e in examples]),
-        np.array([[e.targets.get(label, 0.0) for label in LABELS] for e in examples], dtype=np.float32),
-        np.array([[e.dimensions.get(name, math.nan) for name in DIMENSIONS] for e in examples], dtype=np.float32),
+        tuple(ids[:most_tokens] for ids in reader.all_tokens(written)),
+        tuple(ids[:most_tokens] for ids in reader.all_tokens(raw)),
+        np.array([[turn.example.targets.get(label, 0.0) for label in labels] for turn in turns], dtype=np.float32),
+        np.array([[turn.example.dimensions.get(name, math.nan) for name in DIMENSIONS] for turn in turns], dtype=np.float32),
+        np.repeat(np.arange(len(dialogues)), [len(dialogue) for dialogue in dialogues]),
+        np.array([turn.speaker for turn in turns], dtype=np.int64),
+        tuple(known[turn.name] for turn in turns),
     )
 
 
 def concatenate(parts: Sequence[Examples]) -> Examples:
     """Several sets of examples as one."""
+    counts = np.cumsum([0, *(part.dialogue.max() + 1 for part in parts)])
     return Examples(
         tuple(ids for part in parts for ids in part.ids),
         tuple(ids for part in parts for ids in part.raw_ids),
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.dimensions for part in parts]),
+        np.concatenate([part.dialogue + count for part, count in zip(parts, counts)]),
+        np.concatenate([part.speaker for part in parts]),
+        tuple(name for part in parts for name in part.names),
     )
 
 
-def thin(examples: Examples, most: int) -> Examples:
-    """At most this many examples, evenly spread over all of them."""
-    kept = np.unique(np.linspace(0, len(examples) - 1, min(most, len(examples))).round().astype(int))
-    return Examples(
-        tuple(examples.ids[i] for i in kept), tuple(examples.raw_ids[i] for i in kept), examples.targets[kept], examples.dimensions[kept]
-    )
-
-
-def draw_mixture(sizes: Sequence[int], passes: Sequence[float], rng: np.random.Generator) -> np.ndarray:
-    """Indices into the concatenated corpora: corpus *c* gone through ``passes[c]`` times, all of them shuffled together.
-
-    >>> sorted(draw_mixture([2, 4], [2.0, 0.5], np.random.default_rng(0)).tolist())[:4]
-    [0, 0, 1, 1]
-    """
-    drawn, offset = [], 0
-    for size, times in zip(sizes, passes):
-        whole, rest = divmod(round(size * times), size)
-        drawn += [np.arange(size)] * whole + [rng.permutation(size)[:rest]]
-        drawn[-whole - 1 :] = [indices + offset for indices in drawn[-whole - 1 :]]
-        offset += size
-    return rng.permutation(np.concatenate(drawn))
-
-
-def cut_batches(order: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Batches of examples of about one length, in random order.
-
-    Args:
-        order: ``(M,)`` indices in the order of drawing.
-        lengths: ``(N,)`` tokens of every example.
-        batch_size: examples in a batch; the last may be smaller.
-        rng: shuffles the batches of a pool.
-    """
-    batches: list[np.ndarray] = []
-    for pool in np.split(order, range(batch_size * POOL_BATCHES, len(order), batch_size * POOL_BATCHES)):
-        pool = pool[np.argsort(lengths[pool], kind="stable")]
-        cut = np.split(pool, range(batch_size, len(pool), batch_size))
-        batches += [cut[i] for i in rng.permutation(len(cut))]
-    return batches
-
-
-def pad(ids: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids ``(B, T)``, padded with 0, and their mask ``(B, T)``.
-
-    >>> pad([np.array([5, 6]), np.array([7])])[1].tolist()
-    [[1, 1], [1, 0]]
-    """
-    padded = np.zeros((len(ids), max(map(len, ids))), dtype=np.int64)
-    mask = np.zeros_like(padded)
-    for row, tokens in enumerate(ids):
-        padded[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
-    return padded, mask
+def thin(dialogues: Sequence[list[Turn]], most: int) -> list[list[Turn]]:
+    """Dialogues evenly spread over all of them, with about this many utterances at most."""
+    total = sum(map(len, dialogues))
+    count = max(1, len(dialogues) * most // total) if total > most else len(dialogues)
+    kept = np.unique(np.linspace(0, len(dialogues) - 1, count).round().astype(int))
+    return [dialogues[i] for i in kept]

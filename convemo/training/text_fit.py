@@ -1,169 +1,229 @@
-"""The training of the text model itself: settings, the loop, the choice of a checkpoint.
+"""The training of the text model itself: the loop, the loss, the choice of a checkpoint.
 
 Several corpora are mixed, each with its own number of passes; about half of the examples are read as raw ASR text, so that the model
-does without punctuation; labels are learned from soft targets where annotators gave several, dimensions from EmoBank alone.
+does without punctuation; labels are learned from soft targets where annotators gave several, dimensions where they are given.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
-from convemo.errors import ConfigError, DataError
-from convemo.metrics.classification import macro_f1
+from convemo.data import as_raw_asr
+from convemo.errors import DataError
+from convemo.metrics.classification import macro_f1, weighted_f1
 from convemo.metrics.dimensions import concordance_correlation
-from convemo.text.model import TextModel, encoder_folder
+from convemo.text.model import TextModel
+from convemo.text.reading import TokenReader
+from convemo.training.mishear import mishear, vocabulary
 from convemo.training.run import RunLog, provenance, seed_everything, write_json
-from convemo.training.text_data import (
-    DIMENSIONS,
-    EXAMPLES,
-    Examples,
-    concatenate,
-    cut_batches,
-    draw_mixture,
-    load_tokenizer,
-    pad,
-    thin,
-    to_arrays,
-)
-from convemo.types import LABELS
+from convemo.training.text_batches import Batch, Collator, cut_batches, draw_mixture, rarity, units_of
+from convemo.training.text_config import TextConfig
+from convemo.training.text_data import DIMENSIONS, Examples, Turn, concatenate, label_set, read_turns, thin, to_arrays
+from convemo.training.text_init import Start
+from convemo.training.text_state import Average, RunState
+from convemo.types import LabelSet
 
 HEAD_RATE = 5.0
-"""The heads start from nothing and take this many times the encoder's learning rate."""
+"""The heads and the dialogue transformer start from nothing and take this many times the encoder's learning rate."""
 MAX_GRADIENT_NORM = 1.0
+METRICS = {"macro_f1": macro_f1, "weighted_f1": weighted_f1}
 
 
-class Corpus(BaseModel):
-    """One corpus of the mixture."""
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that a training reads from disk."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    passes: float = Field(gt=0, le=100)
-    """How often it is gone through in the whole run."""
-    format: Literal[tuple(EXAMPLES)] | None = None
-    """How to read it; the corpus's name if absent. ``"jsonl"`` for your own data."""
-
-
-class TextConfig(BaseModel):
-    """Every setting of a text training; ``configs/text.toml`` says what each means."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str
-    corpora: dict[str, Corpus] = Field(min_length=1)
-    seed: int = 1
-    encoder: str | None = None
-    batch_size: int = Field(64, ge=1, le=4096)
-    learning_rate: float = Field(2e-4, gt=0, lt=1)
-    layer_decay: float = Field(0.9, gt=0, le=1)
-    frozen_layers: int = Field(0, ge=0)
-    warmup: float = Field(0.06, ge=0, lt=1)
-    weight_decay: float = Field(0.01, ge=0, lt=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
-    train_tokens: int = Field(64, ge=8, le=512)
-    max_tokens: int = Field(128, ge=8, le=512)
-    raw_share: float = Field(0.5, ge=0, le=1)
-    class_weight_power: float = Field(0.25, ge=0, le=1)
-    dimension_loss_weight: float = Field(0.5, ge=0)
-    evaluate_every: int = Field(400, ge=1)
-    dev_examples: int = Field(1500, ge=1)
-    checkpoint_every: int = Field(100, ge=1)
-    threads: int = Field(1, ge=1)
+    labels: LabelSet
+    train: tuple[Examples, ...]
+    """One a corpus, in the config's order."""
+    dev: Mapping[str, Examples]
 
     @property
-    def formats(self) -> dict[str, str]:
-        """Corpus → how to read it."""
-        return {name: corpus.format or name for name, corpus in self.corpora.items()}
+    def dimensions(self) -> tuple[str, ...]:
+        """Those that somebody judged."""
+        return DIMENSIONS if any(examples.judged.any() for examples in self.train) else ()
 
 
-def fit(settings: TextConfig, data_root: Path, out: Path, log: RunLog) -> None:
-    """The training itself, up to ``out/best.pt``; does nothing if that run is finished."""
+def read_material(settings: TextConfig, data: Path, reader: TokenReader) -> Material:
+    """The train and dev parts of every corpus of the mixture; the labels are those of the train parts.
+
+    Raises:
+        DataError: files are missing or wrong, a part holds nothing that is labelled, or dev has a label that train lacks.
+    """
+    train = {name: read_turns(settings, data, name, "train") for name in settings.corpora}
+    labels = label_set(turns for dialogues in train.values() for turns in dialogues)
+    dev = {name: thin(read_turns(settings, data, name, "dev"), settings.dev_examples) for name in settings.corpora}
+    rng = np.random.default_rng(settings.seed)
+    return Material(
+        labels,
+        tuple(
+            to_arrays(turns, reader, labels, data, _misheard(turns, settings, rng), settings.train_tokens - 2) for turns in train.values()
+        ),
+        {name: to_arrays(turns, reader, labels, data, None, settings.train_tokens - 2) for name, turns in dev.items()},
+    )
+
+
+def _misheard(dialogues: list[list[Turn]], settings: TextConfig, rng: np.random.Generator) -> dict[int, str]:
+    """Some utterances, counted through, as a recogniser might get them wrong."""
+    if settings.misheard_share == 0.0:
+        return {}
+    texts = [turn.example.text for dialogue in dialogues for turn in dialogue]
+    words = vocabulary(texts)
+    chosen = np.flatnonzero(rng.random(len(texts)) < settings.misheard_share) if words else []
+    heard = {int(i): as_raw_asr(mishear(texts[i], settings.word_error_rate, words, rng)[0]) for i in chosen}
+    return {i: text for i, text in heard.items() if text}
+
+
+def fit(settings: TextConfig, data: Path, out: Path, log: RunLog, start: Start) -> tuple[TextModel, LabelSet]:
+    """The training itself, up to ``out/best.safetensors``; gives the model that is stored there, and its labels.
+
+    A run that is finished is only loaded; one that was interrupted goes on.
+
+    Raises:
+        ConfigError: the run in this folder began with other settings.
+        DataError: see `read_material`.
+    """
     torch.set_num_threads(settings.threads)
     rng = seed_everything(settings.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    folder = encoder_folder(settings.encoder)
-    corpora = {name: read_corpus(settings, data_root, name, "train", settings.train_tokens) for name in settings.corpora}
-    dev = {
-        name: thin(read_corpus(settings, data_root, name, "dev", settings.train_tokens), settings.dev_examples) for name in settings.corpora
-    }
-    examples = concatenate(list(corpora.values()))
-    order = draw_mixture([len(c) for c in corpora.values()], [c.passes for c in settings.corpora.values()], rng)
-    lengths = np.array([len(ids) for ids in examples.ids])
-    batches = cut_batches(order, lengths, settings.batch_size, rng)
-    raw = rng.random(len(order)) < settings.raw_share  # by place in the order, so a resumed run reads the same texts
+    reader = TokenReader(start.tokenizer(), settings.reading)
+    material = read_material(settings, data, reader)
+    examples = concatenate(material.train)
+    together = settings.context == "dialogue"
+    corpora = [units_of(part, together) for part in material.train]
+    offsets = np.cumsum([0, *map(len, material.train)])
+    units = [rows + offset for corpus, offset in zip(corpora, offsets) for rows in corpus]
+    rare = [rarity(part.targets, corpus, settings.oversample_power) for part, corpus in zip(material.train, corpora)]
+    order = draw_mixture([len(corpus) for corpus in corpora], [settings.passes_of(name) for name in settings.corpora], rng, rare)
+    lengths = np.array([max(len(examples.ids[i]) for i in rows) for rows in units])
+    batches = cut_batches(order, lengths, np.array([len(rows) for rows in units]), settings.batch_size, rng)
+    collator = Collator(examples, reader, settings, start.mask_id())
 
-    model = TextModel.from_folder(folder, len(LABELS), len(DIMENSIONS), settings.dropout).to(device)
+    model = start.model(settings, material.labels, material.dimensions).to(device)
     freeze(model, settings.frozen_layers)
-    set_dimension_statistics(model, examples)
-    weights = class_weights(examples.targets[order], settings.class_weight_power).to(device)
+    if not start.knows_dimensions(material.dimensions):
+        set_dimension_statistics(model, examples)
+    drawn = np.concatenate([units[i] for i in order])
+    weights = class_weights(examples.targets[drawn], settings.class_weight_power).to(device)
     optimizer = torch.optim.AdamW(parameter_groups(model, settings), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, len(batches), settings.warmup))
-    begun, best = resume(out, settings, model, optimizer, schedule)
-    log.write(
-        "start",
-        step=begun,
-        steps=len(batches),
-        examples={n: len(c) for n, c in corpora.items()},
-        weights=weights.cpu().numpy(),
-        **provenance(settings),
-    )
+    average = Average(model, settings.ema)
+    run = RunState(out, settings, start.id)
+    begun, best = run.resume(model, optimizer, schedule, average)
+    taught = {name: int(part.taught.sum()) for name, part in zip(settings.corpora, material.train)}
+    described = {"labels": list(material.labels), "weights": weights.cpu().numpy(), "examples": taught, "from": start.id}
+    log.write("start", step=begun, steps=len(batches), **described, **provenance(settings))
 
-    ends = np.cumsum([len(batch) for batch in batches])
     model.train()
-    running: list[float] = []
+    losses: list[float] = []
     for step in range(begun, len(batches)):
-        chosen = batches[step]
-        picked_raw = raw[ends[step] - len(chosen) : ends[step]]
-        loss = loss_of(model, examples, chosen, picked_raw, weights, settings, device)
+        # Everything drawn for a step comes from its number, so that a resumed run reads the same.
+        batch = collator.training([units[i] for i in batches[step]], np.random.default_rng([settings.seed, step]))
+        with autocast(settings, device):
+            logits, standardised = forward(model, batch, examples, device)
+        loss = loss_of(logits.float(), standardised.float(), batch, examples, weights, model, settings)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
         schedule.step()
-        running.append(loss.item())
-        done = step + 1
+        average.update(step)
+        losses.append(loss.item())
+        done, last = step + 1, step + 1 == len(batches)
         log.progress("train", done, len(batches))
-        if done % 50 == 0 or done == len(batches):
-            log.write("step", step=done, loss=float(np.mean(running)), rate=schedule.get_last_lr()[0])
-            running.clear()
-        if done % settings.evaluate_every == 0 or done == len(batches):
-            scores = dev_scores(model, dev, device)
-            log.write("dev", step=done, **scores)
-            if scores["selection"] > best:
-                best = scores["selection"]
-                save(out / "best.pt", {"model": model.state_dict(), "step": done, "dev": scores})
-        if done % settings.checkpoint_every == 0 or done == len(batches):
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-            save(
-                out / "checkpoint.pt",
-                state | {"step": done, "best": best, "torch_rng": torch.get_rng_state(), "config": settings.model_dump_json()},
-            )
+        if done % 50 == 0 or last:
+            log.write("step", step=done, loss=float(np.mean(losses)), rate=schedule.get_last_lr()[0])
+            losses.clear()
+        if done % settings.evaluate_every == 0 or last:
+            with average.in_place():
+                scores = dev_scores(model, material, reader, settings, device)
+                log.write("dev", step=done, **scores)
+                if scores["selection"] > best:
+                    best = scores["selection"]
+                    run.save_best(model)
+        if done % settings.checkpoint_every == 0 or last:
+            run.save(model, optimizer, schedule, average, done, best)
     write_json(out / "run.json", {"steps": len(batches), "best_dev": best, **provenance(settings)})
+    return run.load_best(model).cpu().eval(), material.labels
 
 
-def read_corpus(settings: TextConfig, data_root: Path, name: str, split: str, max_tokens: int) -> Examples:
-    """One part of one corpus of the mixture, as arrays.
+def autocast(settings: TextConfig, device: torch.device) -> AbstractContextManager:
+    """Half as many bits where the config says so; some processors multiply these twice as fast."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16")
 
-    Raises:
-        DataError: its files are missing or wrong, or the part holds nothing.
+
+def forward(model: TextModel, batch: Batch, examples: Examples, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Logits ``(M, K)`` and standardised dimensions ``(M, D)`` of a batch, in the order of its rows."""
+    parts = [
+        model.encode(*(None if array is None else torch.from_numpy(array).to(device) for array in (group.ids, group.mask, group.target)))
+        for group in batch.groups
+    ]
+    back = np.argsort(np.concatenate([group.rows for group in batch.groups]))
+    vectors = torch.cat(parts)[torch.from_numpy(back).to(device)]  # (M, W)
+    if batch.place is not None:
+        dialogue, place = torch.from_numpy(batch.place).to(device).T
+        shape = int(dialogue.max()) + 1, int(place.max()) + 1
+        laid = vectors.new_zeros(*shape, vectors.shape[-1]).index_put((dialogue, place), vectors)  # (B, N, W)
+        speakers = torch.zeros(shape, dtype=torch.int64, device=device)
+        speakers[dialogue, place] = torch.from_numpy(examples.speaker[batch.rows]).to(device)
+        padding = torch.ones(shape, dtype=torch.bool, device=device)
+        padding[dialogue, place] = False
+        vectors = model.converse(laid, speakers, padding)[dialogue, place]
+    return model.read(vectors)
+
+
+def loss_of(
+    logits: Tensor, standardised: Tensor, batch: Batch, examples: Examples, weights: Tensor, model: TextModel, settings: TextConfig
+) -> Tensor:
+    """The mean over what is taught of `label_loss`, and of the squared error of the dimensions."""
+    targets = torch.from_numpy(examples.targets[batch.rows]).to(logits.device)
+    count = max(1, int(examples.taught[batch.rows].sum()))
+    loss = label_loss(logits, targets, weights, settings.focal_gamma, settings.label_smoothing).sum() / count
+    judged = examples.judged[batch.rows]
+    if standardised.shape[1] and judged.any():
+        dimensions = torch.from_numpy(examples.dimensions[batch.rows[judged]]).to(logits.device)
+        wanted = (dimensions - model.dimension_mean) / model.dimension_scale.clamp(min=1e-6)
+        found = standardised[torch.from_numpy(judged).to(logits.device)]
+        loss = loss + settings.dimension_loss_weight * (found - wanted).square().mean(1).sum() / count
+    return loss
+
+
+def label_loss(logits: Tensor, targets: Tensor, weights: Tensor, gamma: float = 0.0, smoothing: float = 0.0) -> Tensor:
+    r"""Cross-entropy ``(M,)`` against soft targets, weighted, smoothed and focal; 0 for a row without a target.
+
+    .. math:: -\sum_k w_k\, t_k (1 - p_k)^\gamma \log p_k,\quad t = (1 - \epsilon)\,t^\mathrm{given} + \epsilon / K
+
+    Focal: Lin et al. 2017, arXiv:1708.02002; smoothing: Szegedy et al. 2016, arXiv:1512.00567.
+
+    Args:
+        logits: ``(M, K)``.
+        targets: ``(M, K)``, rows sum to 1, or to 0 where nobody judged.
+        weights: ``(K,)`` of the classes.
+        gamma: 0 is no focus; the larger, the less counts what is already right.
+        smoothing: share of every target that is spread over all classes.
+
+    >>> label_loss(torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.ones(2)).tolist()
+    [0.6931471824645996, 0.0]
     """
-    found = list(EXAMPLES[settings.formats[name]](data_root / name, split))
-    if not found:
-        raise DataError(data_root / name, f"labelled examples in the {split} part", "none", "Check that every line names its split.")
-    return to_arrays(found, load_tokenizer(encoder_folder(settings.encoder), max_tokens))
+    log_p = logits.log_softmax(-1)
+    given = targets.sum(-1, keepdim=True)
+    wanted = (1 - smoothing) * targets + smoothing * given / logits.shape[-1]
+    focus = (1 - log_p.exp()) ** gamma if gamma else 1.0
+    return -(weights * wanted * focus * log_p).sum(-1)
 
 
 def set_dimension_statistics(model: TextModel, examples: Examples) -> None:
     """Tells the model the mean and spread of the dimensions in the training data, so that its head learns standardised values."""
-    judged = examples.dimensions[~np.isnan(examples.dimensions).any(axis=1)]
-    if len(judged) > 1:
+    judged = examples.dimensions[examples.judged]
+    if len(judged) > 1 and len(model.dimension_mean):
         model.dimension_mean.copy_(torch.from_numpy(judged.mean(0)))
         model.dimension_scale.copy_(torch.from_numpy(judged.std(0)))
 
@@ -175,13 +235,13 @@ def freeze(model: TextModel, layers: int) -> None:
         layer.requires_grad_(False)
 
 
-def class_weights(targets: np.ndarray, power: float) -> torch.Tensor:
+def class_weights(targets: np.ndarray, power: float) -> Tensor:
     """``(K,)`` weights: a class's share to the minus `power`, scaled so that an average example weighs 1.
 
     A mild power (0.25) helps rare emotions without the distortion that balancing to the full does to probabilities.
     """
     mass = targets.sum(0).astype(np.float64)
-    share = np.maximum(mass / mass.sum(), 1e-4)
+    share = np.maximum(mass / max(mass.sum(), 1e-12), 1e-4)
     weights = share**-power
     return torch.tensor(weights / (share * weights).sum(), dtype=torch.float32)
 
@@ -193,7 +253,7 @@ def parameter_groups(model: TextModel, settings: TextConfig) -> list[dict[str, A
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if ".layer." in name:
+        if name.startswith("encoder.") and ".layer." in name:
             rate = settings.learning_rate * settings.layer_decay ** (layers - 1 - int(name.split(".layer.")[1].split(".")[0]))
         elif name.startswith("encoder."):
             rate = settings.learning_rate * settings.layer_decay**layers
@@ -213,89 +273,52 @@ def rate_at(step: int, steps: int, warmup: float) -> float:
     return (step + 1) / rising if step < rising else max(0.0, (steps - step) / max(1, steps - rising))
 
 
-def loss_of(
-    model: TextModel,
-    examples: Examples,
-    chosen: np.ndarray,
-    raw: np.ndarray,
-    weights: torch.Tensor,
-    settings: TextConfig,
-    device: torch.device,
-) -> torch.Tensor:
-    """Class-weighted cross-entropy on the labelled examples plus squared error on the judged ones, as shares of the batch."""
-    # A text of nothing but punctuation has only [CLS] and [SEP] left when raw; it is then read as written.
-    texts = [examples.raw_ids[i] if as_raw and len(examples.raw_ids[i]) > 2 else examples.ids[i] for i, as_raw in zip(chosen, raw)]
-    ids, mask = (torch.from_numpy(array).to(device) for array in pad(texts))
-    logits, standardised = model(ids, mask)
-    targets = torch.from_numpy(examples.targets[chosen]).to(device)
-    loss = cross_entropy(logits, targets * weights, reduction="sum") / len(chosen)  # a row of zeros adds nothing
-    dimensions = torch.from_numpy(examples.dimensions[chosen]).to(device)
-    judged = ~dimensions.isnan().any(1)
-    if judged.any():
-        wanted = (dimensions[judged] - model.dimension_mean) / model.dimension_scale.clamp(min=1e-6)
-        loss = loss + settings.dimension_loss_weight * (standardised[judged] - wanted).square().mean(1).sum() / len(chosen)
-    return loss
-
-
 @torch.no_grad()
-def forward_all(model: TextModel, ids: tuple[np.ndarray, ...], device: torch.device, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray]:
-    """Log-probabilities ``(N, K)`` and dimensions in ``[-1, 1]`` ``(N, D)`` of every text, in the given order."""
+def forward_all(
+    model: TextModel, examples: Examples, reader: TokenReader, settings: TextConfig, raw: bool, device: torch.device | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log-probabilities ``(N, K)`` and dimensions in ``[-1, 1]`` ``(N, D)`` of every utterance; zeros where nothing is taught."""
+    device = device or torch.device("cpu")
     was_training = model.training
     model.eval()
-    order = np.argsort([len(tokens) for tokens in ids], kind="stable")
-    log_probs = np.zeros((len(ids), model.label_head.out_features), dtype=np.float32)
-    dimensions = np.zeros((len(ids), len(model.dimension_mean)), dtype=np.float32)
-    for batch in np.split(order, range(batch_size, len(order), batch_size)):
-        padded, mask = (torch.from_numpy(array).to(device) for array in pad([ids[i] for i in batch]))
-        logits, standardised = model(padded, mask)
-        log_probs[batch] = logits.log_softmax(-1).cpu().numpy()
-        dimensions[batch] = (standardised * model.dimension_scale + model.dimension_mean).clamp(-1, 1).cpu().numpy()
+    units = units_of(examples, settings.context == "dialogue")
+    order = np.argsort([max(len(examples.ids[i]) for i in rows) for rows in units], kind="stable")
+    collator = Collator(examples, reader, settings, 0)
+    log_probs = np.zeros((len(examples), model.label_head.out_features), dtype=np.float32)
+    dimensions = np.zeros((len(examples), len(model.dimension_mean)), dtype=np.float32)
+    for chosen in _filled(order, [len(units[i]) for i in order], 64):
+        batch = collator.evaluation([units[i] for i in chosen], raw)
+        with autocast(settings, device):
+            logits, standardised = forward(model, batch, examples, device)
+        log_probs[batch.rows] = logits.float().log_softmax(-1).cpu().numpy()
+        dimensions[batch.rows] = (standardised.float() * model.dimension_scale + model.dimension_mean).clamp(-1, 1).cpu().numpy()
     model.train(was_training)
     return log_probs, dimensions
 
 
-def dev_scores(model: TextModel, dev: Mapping[str, Examples], device: torch.device) -> dict[str, Any]:
-    """Macro F1 on each labelled corpus and CCC on each judged one; every other text is read raw. Their mean F1 selects."""
+def _filled(order: np.ndarray, sizes: list[int], most: int) -> Iterator[np.ndarray]:
+    filled = (np.cumsum(sizes) - sizes) // most
+    yield from np.split(order, np.flatnonzero(np.diff(filled)) + 1)
+
+
+def dev_scores(model: TextModel, material: Material, reader: TokenReader, settings: TextConfig, device: torch.device) -> dict[str, Any]:
+    """F1 and NLL on each labelled corpus, read as written and raw, and CCC on each judged one. The mean F1 over all of them selects."""
     scores: dict[str, Any] = {}
     f1s = []
-    for name, examples in dev.items():
-        mixed = tuple(raw if i % 2 and len(raw) > 2 else ids for i, (ids, raw) in enumerate(zip(examples.ids, examples.raw_ids)))
-        log_probs, dimensions = forward_all(model, mixed, device)
-        single = examples.labels >= 0
-        if single.any():
-            labels = examples.labels[single]
-            scores[f"{name}_macro_f1"] = macro_f1(log_probs[single].argmax(1), labels)
-            scores[f"{name}_nll"] = float(-log_probs[single][np.arange(len(labels)), labels].mean())
-            f1s.append(scores[f"{name}_macro_f1"])
-        judged = ~np.isnan(examples.dimensions).any(1)
-        for column, dimension in enumerate(DIMENSIONS if judged.any() else ()):
-            scores[f"{name}_{dimension}_ccc"] = concordance_correlation(dimensions[judged, column], examples.dimensions[judged, column])
+    for name, examples in material.dev.items():
+        for way in ("written", "raw"):
+            log_probs, dimensions = forward_all(model, examples, reader, settings, way == "raw", device)
+            single = examples.labels >= 0
+            if single.any():
+                labels = examples.labels[single]
+                for metric, function in METRICS.items():
+                    scores[f"{name}_{way}_{metric}"] = function(log_probs[single].argmax(1), labels)
+                scores[f"{name}_{way}_nll"] = float(-log_probs[single][np.arange(len(labels)), labels].mean())
+                f1s.append(scores[f"{name}_{way}_{settings.select}"])
+            judged = examples.judged
+            for column, dimension in enumerate(material.dimensions if judged.any() else ()):
+                concordance = concordance_correlation(dimensions[judged, column], examples.dimensions[judged, column])
+                scores[f"{name}_{way}_{dimension}_ccc"] = concordance
     if not f1s:
-        raise DataError(Path("."), "a corpus with emotion labels in the mixture", f"only {', '.join(dev)}")
+        raise DataError(Path("."), "a corpus with emotion labels in the mixture", f"only {', '.join(material.dev)}")
     return scores | {"selection": float(np.mean(f1s))}
-
-
-def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Writes a checkpoint beside the old one, then takes its place."""
-    beside = path.with_suffix(".part")
-    torch.save(dict(state), beside)
-    beside.replace(path)
-
-
-def resume(out: Path, settings: TextConfig, model: TextModel, optimizer: torch.optim.Optimizer, schedule: Any) -> tuple[int, float]:
-    """Steps done and best dev score of the run in this folder, its state loaded; ``(0, -inf)`` for a new one.
-
-    Raises:
-        ConfigError: the run in this folder began with other settings.
-    """
-    path = out / "checkpoint.pt"
-    if not path.is_file():
-        return 0, -math.inf
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["config"] != settings.model_dump_json():
-        raise ConfigError(f"the settings that the run in {out} began with", "others", "Name another output folder, or empty this one.")
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    torch.set_rng_state(state["torch_rng"])
-    return state["step"], state["best"]

@@ -11,24 +11,8 @@ from convemo.audio import Audio
 
 
 @pytest.fixture(autouse=True)
-def empty_caches(tmp_path, monkeypatch):
-    """No weights of the developer's own; a test that wants some puts them there."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def no_network(monkeypatch):
-    """Fails the test if anything opens a socket or asks for an address."""
-    import socket
-
-    def refuse(*args, **kwargs):
-        raise AssertionError(f"the network was touched: {args[1:]}")
-
-    for name in ("connect", "connect_ex", "sendto"):
-        monkeypatch.setattr(socket.socket, name, refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+def no_weights(empty_caches):
+    """No weights of the developer's own, in any test of an engine."""
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from convemo.asr import faster_whisper, hub, judge
+from convemo.asr import faster_whisper, judge
 from convemo.asr.faster_whisper import FasterWhisper
 from convemo.audio import Audio
 from convemo.dialogue.channels import interleave
 from convemo.errors import ConfigError, EngineFailed, EngineUnavailable
 from convemo.types import Speaker
+from convemo.weights import hub
 
 from .conftest import babble, check_words, words_of
 

@@ -1,9 +1,10 @@
 import pytest
 
-from convemo.asr import faster_whisper, hub, openai_whisper, select
+from convemo.asr import faster_whisper, openai_whisper, select
 from convemo.asr.faster_whisper import FasterWhisper
 from convemo.asr.select import choose
 from convemo.errors import ConfigError, EngineUnavailable, UnknownEngine
+from convemo.weights import hub
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convemo.fusion.conformal import MIN_EXAMPLES, ConformalSets, abstention_threshold, label_sets
+from convemo.fusion.conformal import ConformalSets, abstention_threshold, fewest, label_sets
 
 
 def drawn(n, seed, shares=(0.6, 0.25, 0.15)):
@@ -27,13 +27,24 @@ def test_sets_hold_the_truth_as_often_as_promised_for_every_label():
         assert inside[labels == k].mean() >= reached[labels == k].mean(), "the winner is in, whatever its threshold"
 
 
-def test_a_rare_label_takes_the_threshold_of_all():
-    p, labels = drawn(400, seed=0, shares=(0.9, 0.09, 0.01))
-    assert (labels == 2).sum() < MIN_EXAMPLES
-    together = ConformalSets().fit(p, labels)
+def test_labels_too_rare_for_a_promise_of_their_own_share_one():
+    p, labels = drawn(400, seed=1, shares=(0.97, 0.015, 0.015))
+    assert all(0 < (labels == k).sum() < fewest(0.9) for k in (1, 2)) and (labels > 0).sum() >= fewest(0.9)
+    thresholds = ConformalSets().fit(p, labels).thresholds_
+    together = np.sort(p[np.arange(400), labels][labels > 0])[::-1]
+    assert thresholds[1] == thresholds[2] == together[int(np.ceil((len(together) + 1) * 0.9)) - 1] < thresholds[0]
+
+
+def test_where_even_together_they_are_too_few_they_take_the_threshold_of_all():
+    p, labels = drawn(400, seed=0, shares=(0.9, 0.1, 0.0))
     everything = np.sort(p[np.arange(400), labels])[::-1]
-    assert together.thresholds_[2] == everything[int(np.ceil(401 * 0.9)) - 1]
-    assert together.thresholds_[0] != together.thresholds_[2]
+    assert ConformalSets().fit(p, labels).thresholds_[2] == everything[int(np.ceil(401 * 0.9)) - 1]
+
+
+def test_a_rare_label_is_held_as_often_as_promised_too():
+    calibrated = ConformalSets(coverage=0.9).fit(*drawn(2000, seed=0, shares=(0.9, 0.085, 0.015)))
+    p, labels = drawn(60_000, seed=1, shares=(0.9, 0.085, 0.015))
+    assert calibrated.predict(p)[labels == 2, 2].mean() == pytest.approx(0.9, abs=0.07)
 
 
 def test_repeated_compositions_are_not_new_evidence():

@@ -1,14 +1,18 @@
 """Fitting: known truths are found, and every promise holds on dialogues that were not fitted on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from convemo.errors import ConfigError
-from convemo.fusion.fit import FitSettings, fit
+from convemo.fusion.fit import FitSettings, cross_fit, fit
+from convemo.fusion.loglinear import log_softmax
 from convemo.metrics import accuracy, expected_calibration_error, negative_log_likelihood, set_coverage
-from convemo.types import LABELS, ChannelResult
+from convemo.types import LABELS, ChannelResult, LabelSet
 
 CHANNELS = {"text": {"clarity": 1.2, "boast": 2.5}, "acoustic": {"clarity": 0.8, "boast": 0.5}}
+EMOTIONS = LabelSet(("neutral", "joy", "sadness", "anger"))
 QUICK = FitSettings(folds=2)
 FIT, NEW = {"seed": 1, "sticky": 0.6}, {"seed": 2, "sticky": 0.6}
 
@@ -176,3 +180,28 @@ def test_what_cannot_be_fitted_is_refused_in_words(corpus):
         fit(dialogues, [{"text": calibrated}, *results[1:]])
     with pytest.raises(ConfigError, match="same labels"):
         fit(dialogues, [*results[:-1], {"text": seven}])
+
+
+def test_what_the_fits_that_left_a_dialogue_out_say_of_it_is_the_held_out_figure(corpus, judged):
+    dialogues, results = corpus(20, seed=9, channels={"text": CHANNELS["text"]})
+    crossed = cross_fit(dialogues, results, settings=QUICK)
+    assert set(crossed.folds) == set(crossed.left_out) == {0, 1}
+    fused = [crossed.left_out[fold].fuse(d, r).result for d, r, fold in zip(dialogues, results, crossed.folds)]
+    assert nll(judged, dialogues, fused) == pytest.approx(crossed.fusion.parameters.held_out["text"]["nll"], abs=1e-4)
+
+
+def test_shares_of_labels_are_those_of_all_labels_together(corpus, judged):
+    """The few dialogues of the fit happen to be joyful; the many that the channel was trained on are not."""
+    many, their = corpus(150, seed=4, channels={"text": {"clarity": 0.8}})
+    few, _ = corpus(20, seed=3, channels={})
+    few = [replace(d, utterances=tuple(replace(u, label="joy" if i % 2 else u.label) for i, u in enumerate(d))) for d in few]
+    results = [{"text": seen(d, seed=i)} for i, d in enumerate(few)]
+    fusions = [fit(few, results, settings=QUICK, label_sequences=more) for more in ((), many)]
+    alone, told = (nll(judged, many, [f.fuse(d, r).result for d, r in zip(many, their)]) for f in fusions)
+    assert told < alone - 0.02
+
+
+def seen(dialogue, seed):
+    truth = np.array([EMOTIONS.index(u.label) for u in dialogue])
+    x = 0.8 * np.eye(4)[truth] + np.random.default_rng(seed).normal(size=(len(dialogue), 4))
+    return ChannelResult("text", EMOTIONS, log_softmax(0.8 * x), (None,) * len(dialogue))

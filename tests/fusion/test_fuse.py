@@ -11,7 +11,8 @@ from convemo.errors import ConfigError, EngineUnavailable
 from convemo.fusion import Fusion
 from convemo.fusion.fuse import NO_CHANNEL
 from convemo.fusion.parameters import FusionParameters
-from convemo.types import LABELS, ChannelResult, Dialogue, ModelInfo
+from convemo.fusion.pool import PRIOR_WEIGHT
+from convemo.types import LABELS, ChannelResult, Dialogue, LabelSet, ModelInfo
 
 STICKY = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.1, 0.7]]
 LABELS_4 = ("neutral", "joy", "sadness", "anger")
@@ -178,10 +179,37 @@ def test_a_channel_cannot_take_the_name_of_what_is_no_channel(fusion, dialogue, 
         fusion.fuse(d, {"history": scores(d, 1.0)})
 
 
-def test_labels_must_be_those_of_the_fusion(fusion, dialogue):
-    seven = ChannelResult("text", LABELS, np.full((1, 7), np.log(1 / 7)), (None,))
+def test_a_channel_must_know_all_labels_of_the_fusion(fusion, dialogue):
+    three = ChannelResult("text", LabelSet(LABELS[:3]), np.full((1, 3), np.log(1 / 3)), (None,))
     with pytest.raises(ConfigError, match=r"'text'.*neutral, joy, sadness, anger.*Map its labels"):
-        fusion.fuse(dialogue("d", length=1), {"text": seven})
+        fusion.fuse(dialogue("d", length=1), {"text": three})
+
+
+def test_of_a_channel_that_knows_further_labels_what_it_says_among_the_fusions_counts(fusion, dialogue):
+    d, p = dialogue("d", length=1), np.array([[0.1, 0.3, 0.1, 0.1, 0.1, 0.2, 0.1]])
+    seven, four = (
+        ChannelResult("text", LABELS, np.log(p), (None,)),
+        ChannelResult("text", LabelSet(LABELS[:4]), np.log(p[:, :4] / 0.6), (None,)),
+    )
+    np.testing.assert_allclose(fusion.fuse(d, {"text": seven}).result.log_probs, fusion.fuse(d, {"text": four}).result.log_probs, atol=1e-4)
+    assert fusion.calibrate("text", seven).labels == fusion.labels
+
+
+def test_a_channel_that_has_scored_nothing_is_not_called_calibrated(fusion, dialogue):
+    d = dialogue("d", length=2)
+    off = ChannelResult("text", fusion.labels, np.zeros((2, 4)), ("no text",) * 2)
+    assert not fusion.calibrate("text", off).calibrated and not fusion.fuse(d, {"text": off}).result.calibrated
+
+
+def test_a_channel_that_nobody_fitted_joins_at_the_documented_weight_and_says_so(fusion, dialogue, scores):
+    d = dialogue("d", length=12)
+    text, llm = scores(d, 1.0), scores(d, 1.2, seed=5, name="llm")
+    fused = fusion.fuse(d, {"text": text, "llm": llm})
+    assert not fused.result.calibrated and fused.prediction_sets == (None,) * 12 and not fused.abstained.any()
+    assert not fusion.calibrate("llm", llm).calibrated and fusion.calibrate("llm", llm) == llm
+    moved = fused.result.log_probs - fusion.fuse(d, {"text": text}).result.log_probs
+    expected = PRIOR_WEIGHT * fusion.parameters.history.sharpness * (llm.log_probs[0, 0] - llm.log_probs[0, 1])
+    assert moved[0, 0] - moved[0, 1] == pytest.approx(expected, abs=1e-3)
 
 
 def test_every_utterance_needs_its_row(fusion, dialogue, scores):

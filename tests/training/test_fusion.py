@@ -183,7 +183,7 @@ def small_world(tmp_path_factory):
 def test_training_leaves_a_model_folder_that_loads_and_fuses(small_world):
     out, stages = small_world / "out", []
     figures = train(small_world / "both.toml", small_world, out, progress=lambda *stage: stages.append(stage[0]))
-    assert json.loads((out / "figures.json").read_text()).keys() == figures.keys()
+    assert json.loads((out / "model" / "figures.json").read_text()).keys() == figures.keys()
     fusion = Fusion.load(out)
     assert (fusion.model.id, fusion.model.licence) == ("both", "CC-BY-NC-SA-4.0")
     assert set(fusion.parameters.patterns) == {"text", "acoustic", "text+acoustic"}
@@ -198,9 +198,16 @@ def test_training_leaves_a_model_folder_that_loads_and_fuses(small_world):
     assert found["systems"]["text + acoustic, full trust"]["NLL"]["value"] < found["systems"]["text"]["NLL"]["value"]
     for metrics in found["systems"].values():
         assert all(m["low"] <= m["value"] <= m["high"] for m in metrics.values())
-    card = (out / "CARD.md").read_text()
+    card = (out / "model" / "CARD.md").read_text()
     assert "EmoryNLP test, text as raw ASR" in card and "Acted speech flatters" in card and "surprise and disgust" in card
     assert "What the gates bring, text misheard, bad sound" in card and "gate of acoustic" in card
+
+
+def test_no_row_compares_a_channel_without_a_gate_to_itself(small_world):
+    gated = {name: bool(c.gate) for name, c in Fusion.load(small_world / "out").parameters.channels.items()}
+    assert gated["acoustic"]
+    for found in json.loads((small_world / "out" / "model" / "figures.json").read_text())["test"].values():
+        assert ("text, no gates" in found["systems"]) == gated["text"] and "acoustic, no gates" in found["systems"]
 
 
 def test_a_fusion_for_text_alone_owes_nothing_to_the_clips(small_world):
@@ -208,7 +215,7 @@ def test_a_fusion_for_text_alone_owes_nothing_to_the_clips(small_world):
     fusion = Fusion.load(small_world / "text_out")
     assert fusion.model.licence == "Apache-2.0"
     assert list(fusion.parameters.channels) == ["text"]
-    assert "RAVDESS" not in (small_world / "text_out" / "CARD.md").read_text()
+    assert "RAVDESS" not in (small_world / "text_out" / "model" / "CARD.md").read_text()
 
 
 def test_an_unknown_setting_is_refused(small_world, tmp_path):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from convemo.audio import Audio
+from convemo.audio.degrade import telephone_call
 from convemo.audio.resample import RATE_HZ
 from convemo.dialogue.evidence import measure
-from convemo.training.sessions import INTRUDER, Condition, draw_condition, draw_sessions, perform, telephone_call
+from convemo.training.sessions import INTRUDER, Condition, draw_condition, draw_sessions, perform
 from convemo.types import Dialogue, Speaker, Utterance
 
 

@@ -6,10 +6,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import huggingface_hub
 import pytest
 
-from convemo.asr import hub
 from convemo.errors import EngineUnavailable
+from convemo.weights import hub
 
 FILES = ("model.bin", "vocabulary.*")
+
+
+pytestmark = pytest.mark.usefixtures("empty_caches")
 
 
 @pytest.fixture

@@ -1,0 +1,166 @@
+"""convemo's fusion beside other ways to fuse text and voice, on the same utterances of a data set with text, features and three parts.
+
+    python benchmarks/fusion_rivals.py meld --data DATA/meld --text 'TEXT/predictions.jsonl' --acoustic 'VOICE/predictions.jsonl' --out OUT
+
+All learn on dev what the channels say (or, where they have a network of their own, on train, and are stopped by dev); all are compared on
+test, with 95 % limits over dialogues and the paired difference from the fusion. `--raw` reads the texts without punctuation for those that
+read themselves: then the predictions must be those of raw text too.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from convemo import registry
+from convemo.data import as_raw_asr
+from convemo.fusion.fit import FitSettings, fit
+from convemo.metrics import expected_calibration_error, interval, negative_log_likelihood, paired_difference, weighted_f1
+from convemo.scoring import open_channel, score
+from convemo.scoring.labels import agree, of
+from convemo.training import fusion_rivals as rivals
+from convemo.training.card import table
+from convemo.training.run import write_json
+from convemo.types import ChannelResult
+
+METRICS = {
+    "WF1": lambda p, y: weighted_f1(p.argmax(axis=1), y),
+    "NLL": negative_log_likelihood,
+    "ECE": expected_calibration_error,
+}
+OURS = "convemo's fusion"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data_set", help="a data set of convemo.registry, or a .jsonl file")
+    parser.add_argument("--data", type=Path, help="its folder")
+    parser.add_argument("--text", required=True, help="predictions, or a channel")
+    parser.add_argument("--acoustic", required=True, help="predictions, or a channel")
+    parser.add_argument("--raw", action="store_true")
+    parser.add_argument("--vectors", type=Path, help="text vectors (.npz: ids, vectors); else those of a frozen sentence encoder")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--resamples", type=int, default=1000)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    parts = {split: load(arguments, split) for split in ("train", "dev", "test")}
+    systems, references, groups = compare(arguments, parts)
+    report(systems, references, groups, arguments)
+
+
+def load(arguments, split):
+    """One part's dialogues, raw where that is asked for."""
+    name = arguments.data_set
+    if name.endswith(".jsonl"):
+        dialogues = registry.find("data", "jsonl")(Path(name), split, labels=None)
+    else:
+        dialogues = registry.find("data", name)(arguments.data, split)
+    if not arguments.raw:
+        return dialogues
+    return tuple(replace(d, utterances=tuple(replace(u, text=as_raw_asr(u.text or "")) for u in d)) for d in dialogues)
+
+
+def compare(arguments, parts):
+    """System → ``(N, K)`` probabilities, or several by seed; ``(N,)`` references and dialogues of the test part."""
+    labels = of([d for dialogues in parts.values() for d in dialogues])
+    channels = {name: open_channel(name, getattr(arguments, name)) for name in ("text", "acoustic")}
+    said = {split: results(parts[split], channels, labels) for split in ("dev", "test")}
+    said["train"] = [
+        {name: replace(r, reasons=("not held out",) * len(d)) for name, r in unscored(d, labels).items()} for d in parts["train"]
+    ]
+    vectors = text_vectors(arguments, parts)
+    names = sorted({name for d in parts["train"] for u in d for name in u.features or ()})
+    train, scale = rivals.part_of(parts["train"], said["train"], labels, vectors["train"], names)
+    dev, test = (rivals.part_of(parts[s], said[s], labels, vectors[s], names, scale)[0] for s in ("dev", "test"))
+
+    fusion = fit(parts["dev"], said["dev"], settings=FitSettings(seed=1), label_sequences=parts["train"])
+    fused = [fusion.fuse(d, r).result for d, r in zip(parts["test"], said["test"])]
+    text_alone = [fusion.calibrate("text", r["text"]) for r in said["test"]]
+    systems = {"text alone, calibrated": stacked(text_alone), OURS: stacked(fused)}
+    systems["averaging"] = rivals.averaging(dev, test)
+    systems["product of experts"] = rivals.product_of_experts(dev, test)
+    systems["stacking"] = rivals.stacking(dev, test)
+    systems["early fusion, of scores and features"] = rivals.early_fusion_of_scores(dev, test)
+    systems["early fusion, of vectors and features"] = rivals.early_fusion(train, dev, test)
+    systems["cross-modal attention"] = rivals.cross_modal_attention(train, dev, test)
+    rows = (test.labels >= 0) & test.available.any(axis=0)
+    chosen = {name: [p[rows] for p in (found if isinstance(found, list) else [found])] for name, found in systems.items()}
+    return chosen, test.labels[rows], test.dialogues[rows]
+
+
+def results(dialogues, channels, labels):
+    return [{name: agree(result, labels) for name, result in scored.results.items()} for scored in score(dialogues, channels)]
+
+
+def unscored(dialogue, labels):
+    """A train part's place in the arrays: the channels were trained on it, so what they say of it is no use."""
+    nothing = np.zeros((len(dialogue), len(labels)))
+    return {name: ChannelResult(name, labels, nothing, ("not held out",) * len(dialogue)) for name in ("text", "acoustic")}
+
+
+def stacked(found):
+    p = np.exp(np.concatenate([result.log_probs for result in found]))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def text_vectors(arguments, parts):
+    """Split → ``(N, W)``: those given, or the frozen sentence encoder's mean over tokens, kept beside the results."""
+    path = arguments.vectors or arguments.out / f"vectors{'_raw' * arguments.raw}.npz"
+    if not path.is_file():
+        texts = {f"{d.id}\t{u.id}": u.text or "" for dialogues in parts.values() for d in dialogues for u in d}
+        np.savez(path, ids=np.array(list(texts)), vectors=encode(list(texts.values())).astype(np.float16))
+    stored = np.load(path)
+    of_id = dict(zip(stored["ids"].tolist(), stored["vectors"].astype(np.float32)))
+    return {split: np.stack([of_id[f"{d.id}\t{u.id}"] for d in dialogues for u in d]) for split, dialogues in parts.items()}
+
+
+def encode(texts, batch=64):
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    from convemo.text.model import encoder_folder
+
+    folder = str(encoder_folder())
+    tokenizer, encoder = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    order, vectors = np.argsort([len(t) for t in texts]), [None] * len(texts)
+    with torch.inference_mode():
+        for start in range(0, len(texts), batch):
+            rows = order[start : start + batch]
+            inputs = tokenizer([texts[i] for i in rows], padding=True, truncation=True, max_length=96, return_tensors="pt")
+            mask = inputs["attention_mask"][..., None]
+            mean = (encoder(**inputs).last_hidden_state * mask).sum(dim=1) / mask.sum(dim=1)
+            for i, vector in zip(rows, torch.nn.functional.normalize(mean, dim=1).numpy()):
+                vectors[i] = vector
+    return np.stack(vectors)
+
+
+def report(systems, references, groups, arguments):
+    """The table, printed and written; figures of several seeds are means over them, in every draw of the bootstrap too."""
+
+    def over_seeds(metric, count):
+        return lambda *rows: float(np.mean([metric(p, rows[-1]) for p in rows[:count]]))
+
+    found, lines = {}, []
+    for name, by_seed in systems.items():
+        figures, gaps = {}, {}
+        for metric, f in METRICS.items():
+            mean = over_seeds(f, len(by_seed))
+            figures[metric] = asdict(interval(mean, groups, *by_seed, references, resamples=arguments.resamples))
+            ours = systems[OURS] * len(by_seed)
+            gap = paired_difference(mean, groups, (*by_seed, references), (*ours, references), resamples=arguments.resamples)
+            gaps[metric] = asdict(gap)
+        found[name] = {"seeds": len(by_seed), "metrics": figures, "less ours": gaps}
+        cells = ["{value:.3f} [{low:.3f}, {high:.3f}]".format(**v) for v in figures.values()]
+        less = ["–" if name == OURS else "{value:+.3f} [{low:+.3f}, {high:+.3f}]".format(**gaps[m]) for m in ("WF1", "NLL")]
+        lines.append((name, *cells, *less))
+    columns = ("system", *METRICS, "WF1 less the fusion's", "NLL less the fusion's")
+    markdown = table(columns, lines)
+    print(markdown, f"\n{len(references)} utterances of {len(set(groups.tolist()))} dialogues")
+    (arguments.out / "table.md").write_text(markdown + "\n", encoding="utf-8")
+    write_json(arguments.out / "results.json", {"arguments": json.loads(json.dumps(vars(arguments), default=str)), "systems": found})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Data that suites bring with them; README.md says what they are."""

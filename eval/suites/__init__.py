@@ -1,0 +1,1 @@
+"""Evaluation suites, as data: `convemo eval NAME`."""

@@ -1,0 +1,31 @@
+"""Two made-up systems on made-up conversations."""
+
+import pytest
+
+from .builders import answers, conversations, write
+
+
+@pytest.fixture
+def records():
+    return conversations()
+
+
+@pytest.fixture
+def files(tmp_path, records):
+    """The data, a good system, and a poorer one that knows other things."""
+    return {
+        "data": write(tmp_path / "talks.jsonl", records),
+        "llm": write(tmp_path / "llm.jsonl", answers(records, 1.5, seed=1)),
+        "voice": write(tmp_path / "voice.jsonl", answers(records, 0.8, seed=2)),
+    }
+
+
+@pytest.fixture
+def parted(tmp_path):
+    """The same with a dev and a test part."""
+    records = conversations(parts=True)
+    return {
+        "data": write(tmp_path / "parted.jsonl", records),
+        "llm": write(tmp_path / "llm.jsonl", answers(records, 1.5, seed=1)),
+        "voice": write(tmp_path / "voice.jsonl", answers(records, 0.8, seed=2)),
+    }
