@@ -118,12 +118,11 @@ def text_vectors(arguments, parts):
 
 def encode(texts, batch=64):
     import torch
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoTokenizer
 
-    from convemo.text.model import encoder_folder
+    from convemo.text.model import encoder_folder, read_encoder
 
-    folder = str(encoder_folder())
-    tokenizer, encoder = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    tokenizer, encoder = AutoTokenizer.from_pretrained(str(encoder_folder())), read_encoder(encoder_folder()).eval()
     order, vectors = np.argsort([len(t) for t in texts]), [None] * len(texts)
     with torch.inference_mode():
         for start in range(0, len(texts), batch):

@@ -136,12 +136,13 @@ def train(
         str | None, typer.Option(metavar="default|FOLDER|transformers:PATH", help="text, acoustic: the model to start from.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
+    fold: Annotated[int | None, typer.Option(metavar="1-6", help="acoustic: the fold of EmoBox to train for.")] = None,
 ) -> None:
     """Train a channel or the fusion, as the shipped weights were or on your own data. Needs convemo[train]."""
     from convemo.commands import train as command
 
     data, out = data or Path(os.environ.get("CONVEMO_DATA", "data")), out or Path("runs") / what.value
-    command.run(what.value, config, data, out, channel=channel, init=init, seed=seed)
+    command.run(what.value, config, data, out, channel=channel, init=init, seed=seed, fold=fold)
 
 
 @app.command("eval")

@@ -35,7 +35,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "denoiser": {"webrtc": "convemo.audio.denoise:WebRtcDenoiser"},
     "text": {"default": "convemo.text.channel:TextChannel", "transformers": "convemo.text.transformers:TransformersText"},
     "acoustic": {
-        "default": "convemo.acoustic.channel:AcousticChannel",
+        "default": "convemo.acoustic.default:DefaultAcoustic",
         "transformers": "convemo.acoustic.transformers:TransformersAcoustic",
     },
     "reader": {

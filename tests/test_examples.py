@@ -23,6 +23,13 @@ def test_the_customer_of_the_bundled_call_gets_angry_and_ends_well():
     assert lines[-1].startswith("Customer Tom") and last < worst
 
 
+def test_answers_on_disk_gain_by_being_fused_with_the_voice(tmp_path):
+    lines = run("evaluate_answers.py", str(tmp_path)).splitlines()
+    accuracy = {line.split()[0]: float(line.split()[2]) for line in lines[:3]}
+    assert accuracy["fused"] > accuracy["llm"] > accuracy["voice"]
+    assert any(line.startswith("fused against llm: ") and "weighted F1 +" in line for line in lines[3:])
+
+
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs the synthesiser espeak-ng")
 def test_the_bundled_call_is_what_its_script_makes(tmp_path):
     run("make_support_call.py", str(tmp_path))

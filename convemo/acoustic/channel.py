@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convemo.acoustic.description import DESCRIPTION, describe
 from convemo.acoustic.speaker_state import SpeakerState
 from convemo.audio import Audio
 from convemo.errors import EngineUnavailable
@@ -25,7 +26,8 @@ from convemo.types import ChannelResult, Dialogue, LabelSet, ModelInfo, Utteranc
 from convemo.weights import ROOT, load_manifest, read_manifest
 
 WEIGHTS = ROOT / "acoustic"
-FILE = "model.int8.onnx"
+FILES = ("model.int8.onnx", "model.onnx")
+"""The network; which of them there is depends on whether int8 kept its labels."""
 SHORTEST_S = 0.3
 """A syllable takes about 0.2 s; below this an F0 contour has no shape."""
 WINDOW_S = 12.0
@@ -52,9 +54,12 @@ class AcousticChannel:
         if not available.usable:
             raise EngineUnavailable("a usable acoustic model", available.why, available.mend)
         model = load_manifest(Path(argument) if argument else WEIGHTS)
-        if list(model.manifest.get("functionals", ())) != list(NAMES) or model.labels is None:
+        self._described = len(model.manifest.get("functionals", ()))  # older models know the functionals alone, not the band levels
+        network = next((name for name in FILES if name in model.files), None)
+        known = list(DESCRIPTION[: self._described]) == list(model.manifest.get("functionals", ())) and self._described >= len(NAMES)
+        if not known or network is None or model.labels is None:
             raise EngineUnavailable(
-                f"a model of these {len(NAMES)} functionals",
+                f"a model of these {len(DESCRIPTION)} numbers",
                 f"other ones in {model.folder}",
                 "Train it again with `convemo train acoustic`.",
             )
@@ -64,9 +69,9 @@ class AcousticChannel:
         options.intra_op_num_threads = threads or 1
         options.inter_op_num_threads = 1
         self.labels: LabelSet = model.labels
-        self.model: ModelInfo = model.info(FILE)
+        self.model: ModelInfo = model.info(network)
         self._shrinkage = float(model.manifest["shrinkage"])
-        self._session = onnxruntime.InferenceSession(str(model.path(FILE)), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(str(model.path(network)), options, providers=["CPUExecutionProvider"])
 
     @classmethod
     def availability(cls, model: str | None = None, offline: bool = False) -> Availability:
@@ -99,13 +104,13 @@ class AcousticChannel:
             sound = None if audio is None else _Sound(audio, utterance, channel_of.get(utterance.speaker))
             reason = "no sound" if sound is None else sound.reason
             if reason is None and index < since:
-                functionals = sound.functionals()
+                description = sound.description(self._described)
             elif reason is None:
-                row, functionals = self._score(sound, state, utterance.speaker)
-            if reason is None and functionals is None:
+                row, description = self._score(sound, state, utterance.speaker)
+            if reason is None and description is None:
                 reason = "silent"
             if reason is None:
-                state.update(utterance.speaker, functionals)
+                state.update(utterance.speaker, description)
             if index >= since:
                 reasons.append(reason)
                 rows.append(row if reason is None else np.zeros(len(self.labels)))
@@ -113,23 +118,24 @@ class AcousticChannel:
         return ChannelResult(self.name, self.labels, log_probs, tuple(reasons), model=self.model)
 
     def _score(self, sound: _Sound, state: SpeakerState, speaker: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Log-probabilities ``(K,)``, the mean over the windows, renormalised; and the functionals, ``None`` if it is silent."""
-        total, heard_windows, functionals = np.zeros(len(self.labels)), 0, []
+        """Log-probabilities ``(K,)``, the mean over the windows, renormalised; and the description, ``None`` if it is silent."""
+        total, heard_windows, descriptions = np.zeros(len(self.labels)), 0, []
         for features in sound.windows():
-            deviation, heard = state.deviation(speaker, features.functionals)
+            description = describe(features)[: self._described]
+            deviation, heard = state.deviation(speaker, description)
             inputs = {
                 "frames": features.frames[None],
-                "functionals": features.functionals[None],
+                "functionals": description[None],
                 "deviations": deviation[None],
                 "heard": np.array([[heard]], dtype=np.float32),
             }
             total += self._session.run(["log_probs"], inputs)[0][0]
             heard_windows += 1
-            functionals.append(features.functionals)
+            descriptions.append(description)
         if not heard_windows:
             return total, None
         mean = total / heard_windows
-        return mean - np.logaddexp.reduce(mean), sound.remember(np.mean(functionals, axis=0))
+        return mean - np.logaddexp.reduce(mean), sound.remember(np.mean(descriptions, axis=0))
 
 
 class _Sound:
@@ -159,21 +165,21 @@ class _Sound:
             if features is not None and not _is_silent(features):
                 yield features
 
-    def functionals(self) -> np.ndarray | None:
-        """Their mean over the windows; ``None`` if it is silent. Computed once for a sound: a stream asks again and again."""
+    def description(self, size: int) -> np.ndarray | None:
+        """Its mean over the windows, ``(size,)``; ``None`` if it is silent. Computed once for a sound: a stream asks again and again."""
 
         def compute() -> np.ndarray | None:
-            found = [features.functionals for features in self.windows()]
+            found = [describe(features)[:size] for features in self.windows()]
             return np.mean(found, axis=0) if found else None
 
-        return self.audio.remember(self._name, compute)
+        return self.audio.remember(f"{size} {self._name}", compute)
 
-    def remember(self, functionals: np.ndarray) -> np.ndarray:
-        return self.audio.remember(self._name, lambda: functionals)
+    def remember(self, description: np.ndarray) -> np.ndarray:
+        return self.audio.remember(f"{len(description)} {self._name}", lambda: description)
 
     @property
     def _name(self) -> str:
-        return f"functionals of {self.start!r} to {self.end!r}, channel {self.channel}"
+        return f"numbers of {self.start!r} to {self.end!r}, channel {self.channel}"
 
 
 def _is_silent(features: Features) -> bool:

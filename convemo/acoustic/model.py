@@ -123,17 +123,15 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, out: int, stride: tuple[int, int]):
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, out, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(out),
-            nn.ReLU(),
-            nn.Conv2d(out, out, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(out),
-        )
+        self.stride = stride[0]
+        self.first = nn.Sequential(nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(out, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out))
         self.short = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.body(x) + self.short(x))
+    def forward(self, x: Tensor, padding: Tensor | None) -> Tensor:
+        padding = None if padding is None else padding[:, :: self.stride]
+        body = self.second(_silenced(self.first(x), padding))
+        return _silenced(F.relu(body + self.short(x)), padding)
 
 
 class FrameEncoder(nn.Module):
@@ -143,9 +141,9 @@ class FrameEncoder(nn.Module):
         super().__init__()
         first, second, third, last = config.channels
         self.first = nn.Sequential(nn.Conv2d(2, first, (7, 5), (4, 2), (3, 2), bias=False), nn.BatchNorm2d(first), nn.ReLU())
-        self.blocks2d = nn.Sequential(Residual(first, second, (2, 2)), Residual(second, third, (1, 2)), Residual(third, last, (1, 2)))
+        self.blocks2d = nn.ModuleList([Residual(first, second, (2, 2)), Residual(second, third, (1, 2)), Residual(third, last, (1, 2))])
         self.dropout2d = nn.Dropout2d(config.dropout)
-        self.contour = nn.Sequential(nn.Conv1d(3, 32, 9, 4, 4), nn.GELU(), nn.Conv1d(32, 32, 5, 2, 2), nn.GELU())
+        self.contour = nn.ModuleList([nn.Conv1d(3, 32, 9, 4, 4), nn.Conv1d(32, 32, 5, 2, 2)])
         self.into = nn.Linear(last * (BANDS // 16) + 32, config.width)
         self.dropout = SharedDropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
@@ -159,10 +157,14 @@ class FrameEncoder(nn.Module):
             self.cross = Attention(config.width, config.heads)
 
     def forward(self, planes: Tensor, contour: Tensor, speaker: Tensor, padding: Tensor | None) -> Tensor:
-        x = self.dropout2d(self.blocks2d(self.first(planes.contiguous(memory_format=torch.channels_last))))  # (B, C, T/8, 4)
-        x = x.transpose(1, 2).flatten(2)  # (B, T/8, 4 C)
-        x = self.dropout(self.into(torch.cat([x, self.contour(contour).transpose(1, 2)], dim=-1)))  # (B, T/8, D)
-        padding = None if padding is None else padding[:, ::TIME_STRIDE]
+        quarter, padding = (None, None) if padding is None else (padding[:, ::4], padding[:, ::TIME_STRIDE])
+        x = _silenced(self.first(planes.contiguous(memory_format=torch.channels_last)), quarter)  # (B, C, T/4, 32)
+        for block, silence in zip(self.blocks2d, (quarter, padding, padding)):
+            x = block(x, silence)  # (B, C, T/8, 4) in the end
+        x = self.dropout2d(x).transpose(1, 2).flatten(2)  # (B, T/8, 4 C)
+        first, second = self.contour
+        contour = F.gelu(second(_silenced(F.gelu(first(contour)), quarter)))  # (B, 32, T/8)
+        x = self.dropout(self.into(torch.cat([x, contour.transpose(1, 2)], dim=-1)))  # (B, T/8, D)
         for block in self.blocks:
             x = block(x, padding)
         x = self.norm(x)
@@ -223,7 +225,7 @@ class AcousticModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits ``(B, K)`` by both together, by the description alone, and by the sound alone."""
         if self.config.conditioning == "none":
-            deviations, heard = torch.zeros_like(deviations), torch.zeros_like(heard)
+            deviations, heard = deviations * 0, heard * 0  # not constants: an exported graph takes the same inputs whatever the model
         padding = None if lengths is None else torch.arange(frames.shape[1], device=frames.device) >= lengths[:, None]  # (B, T)
         raw = ((functionals - self.description_mean) / self.description_scale).clamp(-4, 4)
         moved = ((deviations - self.deviation_mean) / self.deviation_scale).clamp(-4, 4)
@@ -246,3 +248,10 @@ class AcousticModel(nn.Module):
         if padding is None:
             return planes, contour
         return planes.masked_fill(padding[:, None, :, None], 0.0), contour.masked_fill(padding[:, None, :], 0.0)
+
+
+def _silenced(x: Tensor, padding: Tensor | None) -> Tensor:
+    """Zeros in the padding of ``(B, C, T)`` or ``(B, C, T, F)``: what a convolution finds beyond the end of an unpadded utterance."""
+    if padding is None:
+        return x
+    return x.masked_fill(padding[:, None, :, None] if x.dim() == 4 else padding[:, None], 0.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convemo.acoustic.numbers import NumberReader
+from convemo.acoustic.numbers import NumberReader, Numbers
 from convemo.audio import Audio
 from convemo.types import ChannelResult, Dialogue, LabelSet, ModelInfo
 from convemo.weights import ShippedModel, load_manifest
@@ -61,7 +61,7 @@ class NumbersChannel:
         log_probs = np.concatenate([np.zeros((0, len(self.labels))), *parts])
         return ChannelResult(self.name, self.labels, log_probs, numbers.reasons[since:], model=self.model)
 
-    def _score(self, numbers, start: int, end: int) -> np.ndarray:
+    def _score(self, numbers: Numbers, start: int, end: int) -> np.ndarray:
         begin = max(0, start - self._context)
         (rows,) = self._session.run(["log_probs"], numbers.inputs(begin, end))
         return rows[0, start - begin :]

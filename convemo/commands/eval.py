@@ -70,7 +70,7 @@ def run(
         if robustness:
             from convemo.evaluation.robustness import matrix
 
-            evaluation.results["robustness"] = matrix(data_set, lineup, fusion=fusion, progress=progress)
+            evaluation.results["robustness"] = matrix(data_set, lineup, fusion=fusion, resamples=resamples, progress=progress)
         write(evaluation, out)
     Console(soft_wrap=False).print(table.renderable(evaluation.results))
     print(f"\nWritten: {out} (results.json, table.md, predictions.jsonl, report.html)")

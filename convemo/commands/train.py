@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from convemo.checkpoints.spec import PREFIX
 from convemo.errors import ConfigError, DataError, EngineUnavailable
+from convemo.training.acoustic_kind import kind
 
 TABLE = "table.md"
 """What a training may write for people to read at once."""
@@ -39,6 +40,8 @@ def run(what: str, config: Path | None, data: Path, out: Path, **given: Any) -> 
     given = {name: value for name, value in given.items() if value is not None}
     if str(given.get("init", "")).startswith(PREFIX):
         what = f"transformers_{what}"
+    elif what == "acoustic":
+        what = kind(config, data)
     config = config or _default_config(what, data)
     try:
         train = import_module(f"convemo.training.{what}").train

@@ -20,7 +20,7 @@ RESULTS, TABLE, REPORT = "comparison.json", "comparison.md", "comparison.html"
 WORDS = {1: "better", 0: "not told apart", -1: "worse"}
 KINDS = {METRIC: "Metrics", CLASS: "Emotions", SLICE: "Slices"}
 _STYLES = {1: "green", 0: "dim", -1: "red"}
-_HEADS = ("", "first", "second", "difference [95 %]", "p, Holm", "verdict")
+_HEADS = ("", "first", "second", "difference", "p, Holm", "verdict")
 
 
 def sentences(comparison: Mapping[str, Any]) -> Iterator[str]:
@@ -29,7 +29,8 @@ def sentences(comparison: Mapping[str, Any]) -> Iterator[str]:
         name = pair["first"] if pair["first"] == pair["second"] else f"{pair['second']} against {pair['first']}"
         told = {sign: [title(row) for row in pair["rows"] if outcome(row) == sign] for sign in (1, -1)}
         parts = [f"{WORDS[sign]} in {_listed(told[sign])}" for sign in (1, -1) if told[sign]]
-        yield f"{name}: {'; '.join(parts) if parts else 'nothing is told apart'} ({pair['utterances']} utterances, {pair['units']} {_units(comparison)})."
+        counted = f"{pair['utterances']} utterances, {pair['units']} {_units(comparison)}"
+        yield f"{name}: {'; '.join(parts) if parts else 'nothing is told apart'} ({counted})."
     yield from notes(comparison)
 
 
@@ -56,7 +57,7 @@ def renderable(comparison: Mapping[str, Any]) -> RenderableType:
     for pair in comparison["systems"]:
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), title_justify="left")
         for number, head in enumerate((_pair_title(pair), *_HEADS[1:])):
-            table.add_column(head, justify="left" if number in (0, 5) else "right")
+            table.add_column(head, justify="left" if number in (0, 5) else "right", no_wrap=number > 0)
         for kind in KINDS:
             rows = [row for row in pair["rows"] if row["kind"] == kind]
             if rows and kind != METRIC:
@@ -102,17 +103,17 @@ def page(comparison: Mapping[str, Any]) -> str:
             rows = []
             for found in (r for r in pair["rows"] if r["kind"] == kind):
                 *cells, verdict = map(escape, _cells(found))
-                chart = charts.difference(found["metric"], found)
+                chart = charts.difference(found["metric"], found, outcome(found))
                 rows.append(row(cells[0], *map(cell, cells[1:]), cell(chart, "spark"), cell(verdict, verdict.split()[0])))
             heads = (escape(_pair_title(pair)), *_HEADS[1:-1], "around zero", _HEADS[-1])
             tables.append(table(f"{name} of {_pair_title(pair)}", heads, rows, "paired"))
         body.append(section(kind, name, *tables))
-    commands = "".join(
-        f'<p>{which}: {escape(about["path"])}, {escape(about["created"])}</p><pre class="command" tabindex="0">{escape(about["command"])}</pre>'
-        for which, about in (("First", comparison["first"]), ("Second", comparison["second"]))
-    )
+    commands = ""
+    for which, about in (("First", comparison["first"]), ("Second", comparison["second"])):
+        commands += f"<p>{which}: {escape(about['path'])}, {escape(about['created'])}</p>"
+        commands += f'<pre class="command" tabindex="0">{escape(about["command"])}</pre>'
     body.append(section("provenance", "How to get these numbers again", commands, note(_protocol(comparison))))
-    return page(f"{data['name']}: convemo comparison", head, body)
+    return page(f"{data['name']}: convemo comparison", head, body, {**KINDS, "provenance": "Provenance"})
 
 
 def write(comparison: Mapping[str, Any], out: Path) -> None:

@@ -51,7 +51,7 @@ MEASURES = {
     "ece": Measure("ECE", False, True, "How far confidence is from accuracy on average: 0 if “70 % sure” is right 70 % of the time."),
     "classwise_ece": Measure("classwise ECE", False, True, "The same for the probability of every emotion, averaged."),
     "aurc": Measure("AURC", False, True, "Error rate among the surest, averaged over every share that is answered."),
-    "accuracy_at_80": Measure("accuracy at 80 %", True, True, "Accuracy when the least sure fifth goes unanswered."),
+    "accuracy_at_80": Measure("accuracy at 80 % coverage", True, True, "Accuracy when the least sure fifth goes unanswered."),
     "set_coverage": Measure("set coverage", True, True, "How often the prediction set holds the truth, to be compared with its promise."),
     "set_size": Measure("set size", False, False, "How many labels a prediction set holds; fewer say more."),
     "f1": Measure("F1", True, True, "Harmonic mean of precision and recall of one emotion."),

@@ -22,7 +22,7 @@ def write(evaluation: Evaluation, out: Path) -> None:
     Raises:
         ResultError: the folder or a file cannot be written.
     """
-    from convemo.evaluation import page
+    from convemo.evaluation import page, robustness
 
     with writing(out / PREDICTIONS) as file:
         for record in evaluation.predictions:
@@ -31,6 +31,8 @@ def write(evaluation: Evaluation, out: Path) -> None:
         file.write(as_json(evaluation.results))
     with writing(out / TABLE) as file:
         file.write(markdown(evaluation.results))
+        if cells := evaluation.results.get("robustness"):
+            file.write("\n" + robustness.markdown(cells))
     page.write(evaluation.results, evaluation.predictions, out / REPORT)
 
 

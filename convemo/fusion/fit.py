@@ -14,7 +14,7 @@ import numpy as np
 from convemo.errors import ConfigError
 from convemo.fusion.conformal import ConformalSets, abstention_threshold
 from convemo.fusion.examples import Channels, Part, agreed, as_parts, joined, with_shares_of
-from convemo.fusion.fit_pools import biased_patterns, fit_pools, helpful_terms
+from convemo.fusion.fit_pools import fit_pools, helpful_biases, helpful_terms
 from convemo.fusion.fuse import Fusion
 from convemo.fusion.history import History, Transitions, estimate_transitions
 from convemo.fusion.loglinear import fit_weights
@@ -110,13 +110,13 @@ def cross_fit(
         raise ConfigError(
             "at least two dialogues, one to fit on and one to check", "one", "Label some more, or split it where a topic ends."
         )
-    biased = biased_patterns(parts, folds, names, settings)
-    terms = helpful_terms(parts, folds, names, biased, settings) if settings.gating else []
+    biases = helpful_biases(parts, folds, names, settings)
+    terms = helpful_terms(parts, folds, names, biases, settings) if settings.gating else []
 
     def fit_without(fold: int | None) -> FusionParameters:
         inside = [i for i, f in enumerate(folds) if f != fold]
         transitions = _transitions([dialogues[i] for i in inside], label_sequences, labels)
-        return _fit_once([parts[i] for i in inside], names, labels, models, biased, terms, transitions, settings, fitted_on)
+        return _fit_once([parts[i] for i in inside], names, labels, models, biases, terms, transitions, settings, fitted_on)
 
     whole, without = fit_without(None), {fold: fit_without(fold) for fold in sorted(set(folds))}
     held_out = [
@@ -146,9 +146,9 @@ def _transitions(dialogues: Sequence[Dialogue], more: Sequence[Dialogue], labels
     return estimate_transitions(sequences, len(labels))
 
 
-def _fit_once(parts, names, labels, models, biased, terms, transitions, settings, fitted_on) -> FusionParameters:
+def _fit_once(parts, names, labels, models, biases, terms, transitions, settings, fitted_on) -> FusionParameters:
     """All parameters but the promises (sets, abstention), which need dialogues that were left out."""
-    found = fit_pools(joined(parts), names, biased, terms, settings)
+    found = fit_pools(joined(parts), names, biases, terms, settings)
     history = _held_back(_fit_history([found.apply(p) for p in parts], names, found.pools, transitions, settings), settings)
     anchor = PoolWeights({settings.anchor: 1.0})
     held_back = {p: pool.towards(anchor, settings.trust) if settings.anchor in p else pool for p, pool in found.pools.items()}

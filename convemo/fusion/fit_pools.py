@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from convemo.fusion.calibration import Temperature
 from convemo.fusion.examples import MIN_EXAMPLES, Part, joined, rows, split
 from convemo.fusion.gating import LEAST, MOST, QUALITY, Gate
 from convemo.fusion.loglinear import fit_weights, log_softmax
-from convemo.fusion.pool import PRIOR_WEIGHT, PoolWeights, fit_pattern, patterns
+from convemo.fusion.pool import PRIOR_WEIGHT, Bias, PoolWeights, fit_pattern, patterns
 from convemo.fusion.settings import FitSettings
 
 GATE_ROUNDS = 8
@@ -42,7 +42,7 @@ class FittedPools:
 
 
 def fit_pools(
-    part: Part, names: Sequence[str], biased: Collection[Pattern], terms: Sequence[GateTerm], settings: FitSettings
+    part: Part, names: Sequence[str], biases: Mapping[Pattern, Bias], terms: Sequence[GateTerm], settings: FitSettings
 ) -> FittedPools:
     """All of it for these dialogues.
 
@@ -52,7 +52,7 @@ def fit_pools(
     Args:
         part: the dialogues, joined.
         names: their ``C`` channels.
-        biased: the patterns that get a bias.
+        biases: the kind of bias of each pattern; none for those that are not named.
         terms: what gates what.
         settings: priors.
     """
@@ -61,7 +61,7 @@ def fit_pools(
         gates = [Gate({q: float(t) for (n, q), t in zip(terms, theta) if n == name}) for name in names]
         found = FittedPools(_temperatures(part, gates, settings), gates, {})
         ready = found.apply(part)
-        pools = {p: _fit_pool(ready, names, p, p in biased, settings) for p in patterns(names) if _enough(ready, names, p)}
+        pools = {p: _fit_pool(ready, names, p, biases.get(p, Bias.NONE), settings) for p in patterns(names) if _enough(ready, names, p)}
         found = replace(found, pools=pools)
         before, theta = theta, _fit_gates(ready, names, found, terms, theta, settings)
         if np.allclose(before, theta, atol=1e-3):
@@ -69,30 +69,32 @@ def fit_pools(
     return found
 
 
-def biased_patterns(parts: Sequence[Part], folds: Sequence[int], names: Sequence[str], settings: FitSettings) -> set[Pattern]:
-    """The patterns for which a bias for each label lowers held-out negative log-likelihood by more than one standard error over the folds:
-    as many parameters as there are labels must be worth it."""
-    helped = set()
+def helpful_biases(parts: Sequence[Part], folds: Sequence[int], names: Sequence[str], settings: FitSettings) -> dict[Pattern, Bias]:
+    """The bias of each pattern: a richer kind wherever it lowers held-out negative log-likelihood by more than one standard error over the
+    folds, so that its parameters are worth it."""
+    found = {}
     for pattern in patterns(names):
-        plain, biased = (_held_out_costs(parts, folds, names, [pattern], bias, (), settings) for bias in ((), (pattern,)))
-        if _worth_it(plain - biased):
-            helped.add(pattern)
-    return helped
+        costs = {kind: _held_out_costs(parts, folds, names, [pattern], {pattern: kind}, (), settings) for kind in Bias}
+        best = Bias.NONE
+        for kind in Bias:
+            best = kind if _worth_it(costs[best] - costs[kind]) else best
+        found[pattern] = best
+    return found
 
 
 def helpful_terms(
-    parts: Sequence[Part], folds: Sequence[int], names: Sequence[str], biased: Collection[Pattern], settings: FitSettings
+    parts: Sequence[Part], folds: Sequence[int], names: Sequence[str], biases: Mapping[Pattern, Bias], settings: FitSettings
 ) -> list[GateTerm]:
     """The quantities that, gating one channel by themselves, lower held-out negative log-likelihood by more than one standard error over
     the folds, and by `LEAST_GAIN`. What these data do not know, or hold constant, is not asked."""
     helped = []
     for c, name in enumerate(names):
         concerned = [p for p in patterns(names) if name in p]
-        plain = _held_out_costs(parts, folds, names, concerned, biased, (), settings)
+        plain = _held_out_costs(parts, folds, names, concerned, biases, (), settings)
         _, _, _, seen = rows(joined(parts), [c])
         for quantity, column in zip(QUALITY, seen.T):
             if len(column) and np.ptp(column) > 0:
-                gated = _held_out_costs(parts, folds, names, concerned, biased, [(name, quantity)], settings)
+                gated = _held_out_costs(parts, folds, names, concerned, biases, [(name, quantity)], settings)
                 if _worth_it(plain - gated, LEAST_GAIN):
                     helped.append((name, quantity))
     return helped
@@ -103,12 +105,12 @@ def _worth_it(gains: np.ndarray, least: float = 0.0) -> bool:
     return len(gains) > 1 and bool(np.mean(gains) > max(least, np.std(gains, ddof=1) / np.sqrt(len(gains))))
 
 
-def _held_out_costs(parts, folds, names, concerned: Sequence[Pattern], biased, terms, settings: FitSettings) -> np.ndarray:
+def _held_out_costs(parts, folds, names, concerned: Sequence[Pattern], biases, terms, settings: FitSettings) -> np.ndarray:
     """Mean negative log-likelihood over these patterns, for each fold left out; NaN where a fold has nothing to say."""
     costs = []
     for fold in sorted(set(folds)):
         inside, outside = split(parts, folds, fold)
-        found = fit_pools(inside, names, biased, terms, settings)
+        found = fit_pools(inside, names, biases, terms, settings)
         scored = list(_log_likelihoods(found, inside, outside, names, concerned))
         total = sum(weights.sum() for _, weights in scored)
         costs.append(-sum(weights @ log_p for log_p, weights in scored) / total if total else np.nan)
@@ -141,9 +143,9 @@ def _enough(part: Part, names: Sequence[str], pattern: Pattern) -> bool:
     return rows(part, [names.index(n) for n in pattern])[2].sum() >= MIN_EXAMPLES
 
 
-def _fit_pool(part: Part, names: Sequence[str], pattern: Pattern, bias: bool, settings: FitSettings) -> PoolWeights:
+def _fit_pool(part: Part, names: Sequence[str], pattern: Pattern, bias: Bias, settings: FitSettings) -> PoolWeights:
     """The pool of one pattern. A channel alone keeps weight 1 unless a bias joins it: its temperature is its fit."""
-    if len(pattern) == 1 and not bias:
+    if len(pattern) == 1 and bias is Bias.NONE:
         return PoolWeights({pattern[0]: 1.0})
     x, y, w, _ = rows(part, [names.index(n) for n in pattern])
     prior = np.array([1.0 if len(pattern) == 1 or n == settings.anchor else PRIOR_WEIGHT for n in pattern])

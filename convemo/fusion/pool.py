@@ -3,15 +3,18 @@
 .. math:: \\ln p(k) = \\beta_P(k) + \\sum_{c \\in P} w_{P,c} \\ln p_c(k) + \\mathrm{const}
 
 with one set of weights for each pattern ``P`` of available channels, so that a missing channel leaves the others calibrated
-(Genest & Zidek 1986, doi:10.1214/ss/1177013825; the weights need not sum to 1). The bias, where there is one, says how often each label
-occurs: a channel trained on acted clips does not know that people are mostly neutral, and needs to be told when it is alone; beside a
-channel that knows, it must not be told twice.
+(Genest & Zidek 1986, doi:10.1214/ss/1177013825; the weights need not sum to 1). The bias, where there is one, sets right how often each
+label occurs. A channel trained on acted clips does not know that people are mostly neutral, and needs to be told; two channels that both
+know tell it twice. In the first case the bias is the logarithm of the labels' shares, in the second (channels that are independent given
+the label) it is that times minus one: so a single number times that logarithm does for both, and a free number for each label is rarely
+worth having.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import combinations
 
 import numpy as np
@@ -20,6 +23,16 @@ from convemo.fusion.loglinear import fit_weights
 
 PRIOR_WEIGHT = 0.3
 """What a channel that nobody has fitted counts beside others: enough to decide a close call, too little to overrule a sure channel."""
+
+
+class Bias(Enum):
+    """How much a pool may learn about how often labels occur, from little to much."""
+
+    NONE = "none"
+    SHARES = "shares"
+    """One number, times the logarithm of the labels' shares."""
+    FREE = "free"
+    """A number for each label."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,38 +145,48 @@ def fit_pattern(
     names: Sequence[str],
     prior: np.ndarray,
     strength: float,
-    bias: bool = False,
+    bias: Bias = Bias.NONE,
     sample_weights: np.ndarray | None = None,
 ) -> PoolWeights:
     """The pool of one pattern of channels by negative log-likelihood.
 
     Args:
         log_probs: ``(C, N, K)`` calibrated, of rows where all these channels have scored.
-        labels: ``(N,)`` class indices; classes that never occur take no part, as in `calibration.Temperature`. Their bias is the least of
-            the others: what a data set had no name for is assumed to be as rare as the rarest that it had.
+        labels: ``(N,)`` class indices; classes that never occur take no part, as in `calibration.Temperature`. Their bias is that of the
+            rarest: what a data set had no name for is assumed to be as rare as the rarest that it had.
         names: the ``C`` channels.
         prior: ``(C,)`` weights to be shrunk to.
         strength: how many utterances' worth of evidence holds the weights at their prior, and the bias at 0.
-        bias: whether to fit one.
+        bias: of what kind.
         sample_weights: ``(N,)`` how much each row counts.
     """
     occurring, targets = np.unique(labels, return_inverse=True)
+    counts = np.bincount(targets, weights=sample_weights)
     terms = log_probs[:, :, occurring]  # (C, N, S)
-    if bias:
-        shape = (len(occurring), *terms.shape[1:])
-        terms = np.concatenate([terms, np.broadcast_to(np.eye(len(occurring))[:, None, :], shape)])  # (C + S, N, S)
-    extra = len(terms) - len(names)
+    further = _bias_terms(bias, counts)  # (B, S)
+    if len(further):
+        terms = np.concatenate([terms, np.broadcast_to(further[:, None, :], (len(further), *terms.shape[1:]))])  # (C + B, N, S)
     theta = fit_weights(
         terms,
         targets,
-        prior=np.r_[prior, np.zeros(extra)],
+        prior=np.r_[prior, np.zeros(len(further))],
         strength=strength,
-        lower=np.r_[np.zeros(len(names)), np.full(extra, -np.inf)],
+        lower=np.r_[np.zeros(len(names)), np.full(len(further), -np.inf)],
         sample_weights=sample_weights,
     )
     weights = dict(zip(names, theta[: len(names)].tolist()))
-    if not bias:
+    if not len(further):
         return PoolWeights(weights)
-    by_label = np.full(log_probs.shape[2], theta[len(names) :].min())
-    by_label[occurring] = theta[len(names) :]
+    fitted = theta[len(names) :] @ further
+    by_label = np.full(log_probs.shape[2], fitted[counts.argmin()])
+    by_label[occurring] = fitted
     return PoolWeights(weights, by_label)
+
+
+def _bias_terms(bias: Bias, counts: np.ndarray) -> np.ndarray:
+    """``(B, S)`` what the ``B`` numbers of a bias multiply, from the counts of the ``S`` labels that occur."""
+    if bias is Bias.NONE:
+        return np.zeros((0, len(counts)))
+    if bias is Bias.FREE:
+        return np.eye(len(counts))
+    return np.log((counts + 1) / (counts + 1).sum())[None]

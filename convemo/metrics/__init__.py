@@ -10,6 +10,7 @@ several          many tests at once: p-values corrected for their number
 verification     whether two voices are one: equal error rate
 words            how well words were recognised: word error rate
 bootstrap        how sure the figure itself is: intervals over dialogues or speakers
+resampled        the same metrics on all draws of a bootstrap at once
 """
 
 from convemo.metrics.bootstrap import Difference, Interval, interval, paired_difference

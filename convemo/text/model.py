@@ -58,7 +58,7 @@ def read_encoder(folder: Path, dropout: float = 0.1) -> nn.Module:
     mend_torchaudio()  # before transformers imports it
     from transformers import AutoModel
 
-    return AutoModel.from_pretrained(str(folder), local_files_only=True, **_dropouts(dropout), attn_implementation="eager")
+    return _bare(AutoModel.from_pretrained(str(folder), local_files_only=True, **_dropouts(dropout), attn_implementation="eager"))
 
 
 def empty_encoder(shape: Mapping[str, Any], dropout: float = 0.1) -> nn.Module:
@@ -68,7 +68,14 @@ def empty_encoder(shape: Mapping[str, Any], dropout: float = 0.1) -> nn.Module:
 
     fields = {name: value for name, value in shape.items() if name != "model_type"}
     config = AutoConfig.for_model(shape["model_type"], **fields | _dropouts(dropout))
-    return AutoModel.from_config(config, attn_implementation="eager")
+    return _bare(AutoModel.from_config(config, attn_implementation="eager"))
+
+
+def _bare(encoder: nn.Module) -> nn.Module:
+    """Without the layer over the first token, which nothing here reads."""
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    return encoder
 
 
 def encoder_shape(encoder: nn.Module) -> dict[str, Any]:
@@ -102,7 +109,7 @@ class TextModel(nn.Module):
         self.dialogue = dialogue
         self.dropout = nn.Dropout(dropout)
         self.label_head = nn.Linear(width, labels)
-        self.dimension_head = nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Dropout(dropout), nn.Linear(width // 2, dimensions))
+        self.dimension_head = _dimension_head(width, dimensions, dropout) if dimensions else _Nothing()
         # The dimension head learns standardised values; these carry them back to [-1, 1].
         self.register_buffer("dimension_mean", torch.zeros(dimensions))
         self.register_buffer("dimension_scale", torch.ones(dimensions))
@@ -136,6 +143,17 @@ class TextModel(nn.Module):
         """Log-probabilities ``(…, K)`` and dimensions ``(…, D)`` in ``[-1, 1]``."""
         logits, standardised = self.read(vectors)
         return logits.log_softmax(-1), (standardised * self.dimension_scale + self.dimension_mean).clamp(-1.0, 1.0)
+
+
+def _dimension_head(width: int, dimensions: int, dropout: float) -> nn.Module:
+    return nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Dropout(dropout), nn.Linear(width // 2, dimensions))
+
+
+class _Nothing(nn.Module):
+    """The head where no dimension is learned: vectors ``(…, W)`` become ``(…, 0)``."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        return vectors[..., :0]
 
 
 class ExportedTextModel(nn.Module):

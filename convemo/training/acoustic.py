@@ -79,7 +79,7 @@ def train(
         from convemo.training.acoustic_export import export
         from convemo.training.card import command
 
-        export(model, dev or training, out, figures, settings, material, command("acoustic", config))
+        export(model, dev or training, out, figures, settings, data_root.name, command("acoustic", config))
     return figures
 
 
@@ -127,7 +127,8 @@ def _figures(settings: AcousticConfig, model: AcousticModel, material: Material,
     known = [clips.part(*settings.train_parts).present for clips in material.corpora.values()]
     for name, clips in material.unheard.items():
         shared = clips.present & sum(known).astype(bool)
-        figures[f"zero-shot {name}"] = score(model, clips, session=settings.session).summary(shared)
+        said.append(score(model, clips, session=settings.session))
+        figures[f"zero-shot {name}"] = said[-1].summary(shared)
         figures[f"zero-shot {name}, no history"] = score(model, clips, session=1).summary(shared)
     return figures, said
 

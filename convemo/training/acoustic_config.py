@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -74,6 +75,8 @@ class AcousticConfig(BaseModel):
     """In which the test part (without one, dev) is scored besides."""
     session: int | None = Field(None, ge=1)
     """After so many clips of a dev or test actor their history begins anew; by default it does not. Conversations have their own."""
+    noise: Path | None = None
+    """Folder with impulse responses and noises for the condition ``room``; by default ``noise/`` in the folder of data sets."""
     network: Network = Network()
     loss: Loss = Loss()
     augmentation: Augmentation = Augmentation()

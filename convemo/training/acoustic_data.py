@@ -9,6 +9,7 @@ from typing import Any
 
 from convemo.data import SPLITS, emobox, emodb, jsonl, nemo, ravdess
 from convemo.errors import ConfigError, DataError
+from convemo.scoring import labels
 from convemo.training.acoustic_clips import Clips, Progress, load_clips
 from convemo.training.acoustic_config import AcousticConfig
 from convemo.types import LABELS, Dialogue, LabelSet
@@ -51,12 +52,12 @@ def gather(settings: AcousticConfig, data: Path, cache: Path, progress: Progress
     else:
         parts = {name: _parts(name, data, settings) for name in settings.corpora}
     unheard = {name: {"test": CORPORA[name].load(data / name)} for name in settings.zero_shot}
-    label_set = labels_of(d for theirs in parts.values() for dialogues in theirs.values() for d in dialogues)
+    label_set = labels.of(d for theirs in parts.values() for dialogues in theirs.values() for d in dialogues)
     if not data.is_file() and set(label_set) <= set(LABELS):
         label_set = LABELS  # a corpus without disgust still makes a channel that other channels can be fused with
 
     def clips(name: str, theirs: Mapping[str, tuple[Dialogue, ...]], conditions: Iterable[str]) -> Clips:
-        return load_clips(FOLDER.get(name, name), theirs, label_set, tuple(conditions), cache, data / "noise", progress)
+        return load_clips(FOLDER.get(name, name), theirs, label_set, tuple(conditions), cache, settings.noise or data / "noise", progress)
 
     heard = (*settings.conditions, *(c for c in settings.scored_conditions if c not in settings.conditions))
     return Material(
@@ -64,19 +65,6 @@ def gather(settings: AcousticConfig, data: Path, cache: Path, progress: Progress
         {name: clips(name, theirs, heard) for name, theirs in parts.items()},
         {name: clips(name, theirs, ("clean",)) for name, theirs in unheard.items()},
     )
-
-
-def labels_of(dialogues: Iterable[Dialogue]) -> LabelSet:
-    """The labels that occur: ours in their order, then the others by name.
-
-    >>> from convemo.types import Utterance
-    >>> labels_of([Dialogue("d", tuple(Utterance(str(i), "ana", label=l) for i, l in enumerate(("bored", "joy", None, "neutral"))), ())])
-    ('neutral', 'joy', 'bored')
-    """
-    found = {u.label for d in dialogues for u in d if u.label is not None}
-    if not found:
-        raise DataError("the data", "utterances with a label", "none that has one")
-    return LabelSet([label for label in LABELS if label in found] + sorted(found - set(LABELS)))
 
 
 def _parts(name: str, data: Path, settings: AcousticConfig) -> dict[str, tuple[Dialogue, ...]]:
@@ -88,5 +76,5 @@ def _own_parts(file: Path) -> dict[str, tuple[Dialogue, ...]]:
     parts = {part: jsonl.load(file, part, labels=None) for part in SPLITS}
     for part in ("train", "dev"):
         if not any(u.label is not None and u.audio is not None for d in parts[part] for u in d):
-            raise DataError(file, f"dialogues with \"split\": \"{part}\", and labels and audio in them", "none", "See docs/acoustic.md.")
+            raise DataError(file, f'dialogues with "split": "{part}", and labels and audio in them', "none", "See docs/acoustic.md.")
     return {part: dialogues for part, dialogues in parts.items() if dialogues}

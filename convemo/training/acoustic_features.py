@@ -10,7 +10,7 @@ Any names, any label set. The epoch is chosen by likelihood on dev, the decision
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,12 +25,16 @@ from convemo.metrics import (
     unweighted_average_recall,
     weighted_f1,
 )
-from convemo.training.acoustic_features_data import labels_of, prepare, read_parts, reader_for
+from convemo.scoring.labels import of as labels_of
+from convemo.training.acoustic_features_data import prepare, read_parts, reader_for
 from convemo.training.card import command
 from convemo.training.decision import Aim, Rule, rule_for
 from convemo.training.predictions import FILE as PREDICTIONS
 from convemo.training.predictions import write_predictions
 from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
+
+if TYPE_CHECKING:
+    from convemo.acoustic.numbers import Numbers
 
 UNRULED = "probabilities.jsonl"
 """Predictions before the decision rule: the calibrated ones, for a fusion to start from."""
@@ -56,7 +60,7 @@ class Network(BaseModel):
 
 
 class FeaturesConfig(BaseModel):
-    """Every setting of such a training; ``configs/acoustic_features.toml`` says what each means."""
+    """Every setting of such a training; ``configs/acoustic_features_own.toml`` says what each means."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,6 +75,7 @@ class FeaturesConfig(BaseModel):
     shrinkage: float = Field(3.0, gt=0)
     missing: float = Field(0.05, ge=0, lt=1)
     epochs: int = Field(16, ge=1)
+    least_steps: int = Field(400, ge=1)
     batch: int = Field(32, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
@@ -104,7 +109,7 @@ def train(config: Path, data: Path, out: Path, progress: Progress | None = None,
     settings = settings if seed is None else settings.model_copy(update={"seed": seed})
     log = RunLog(out, progress)
     parts = read_parts(data, settings.corpora)
-    labels = labels_of(parts)
+    labels = labels_of(dialogue for dialogues in parts.values() for dialogue in dialogues)
     reader = reader_for(parts["train"], settings.timing, settings.shrinkage)
     ready = {name: prepare(dialogues, reader, labels) for name, dialogues in parts.items()}
     _claim(out, settings)
@@ -134,11 +139,23 @@ def train(config: Path, data: Path, out: Path, progress: Progress | None = None,
         rows = [_unscored_as_nan(row, numbers) for name in found for row, numbers in zip(found[name], ready[name].numbers)]
         write_predictions(out / file, dialogues, labels, rows)
     write_json(out / "figures.json", {**provenance(settings), "figures": figures})
+    (out / "table.md").write_text(_table(figures, settings), encoding="utf-8")
     if settings.model == "transformer":
         from convemo.training.acoustic_features_export import export
 
         export(members.networks, rule, reader, labels, ready["dev"], out, figures, settings, command("acoustic", config))
     return figures
+
+
+def _table(figures: dict[str, Any], settings: FeaturesConfig) -> str:
+    """What came out, for people to read at once."""
+    columns = ("accuracy", "uar", "weighted_f1", "macro_f1", "nll", "ece")
+    lines = [f"| {settings.model} | utterances | {' | '.join(columns)} |", "| --- " * (len(columns) + 2) + "|"]
+    for part in ("left out", "dev", "test"):
+        if part in figures:
+            numbers = " | ".join(f"{figures[part][column]:.3f}" for column in columns)
+            lines.append(f"| {part} | {figures[part]['utterances']} | {numbers} |")
+    return "\n".join(lines) + "\n"
 
 
 def _claim(out: Path, settings: FeaturesConfig) -> None:
@@ -153,7 +170,7 @@ def _claim(out: Path, settings: FeaturesConfig) -> None:
     path.write_text(mine, encoding="utf-8")
 
 
-def _unscored_as_nan(rows: np.ndarray, numbers) -> np.ndarray:
+def _unscored_as_nan(rows: np.ndarray, numbers: Numbers) -> np.ndarray:
     return np.where(np.array([reason is None for reason in numbers.reasons])[:, None], rows, np.nan)
 
 

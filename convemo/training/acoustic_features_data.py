@@ -12,7 +12,6 @@ from convemo import registry
 from convemo.acoustic.numbers import NumberReader, Numbers
 from convemo.data import SPLITS, jsonl
 from convemo.errors import DataError
-from convemo.scoring.labels import ordered
 from convemo.types import Dialogue, LabelSet
 
 UNLABELLED = -100
@@ -79,11 +78,6 @@ def read_parts(data: Path, corpora: Sequence[str]) -> dict[str, tuple[Dialogue, 
         if not scored:
             raise DataError(data, f"utterances with 'label' and 'features' in the {split} part", "none", hint)
     return parts
-
-
-def labels_of(parts: dict[str, tuple[Dialogue, ...]]) -> LabelSet:
-    """Every label that occurs, in our order."""
-    return ordered({u.label for dialogues in parts.values() for dialogue in dialogues for u in dialogue if u.label is not None})
 
 
 def reader_for(train: Sequence[Dialogue], timing: bool, shrinkage: float) -> NumberReader:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -49,10 +49,12 @@ def network(train: Part, dev: Part, labels: int, settings: FeaturesConfig, seed:
     average.load_state_dict(model.state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98))
     found = pieces(train, model.dialogue.context)
-    total = settings.epochs * math.ceil(len(found) / settings.batch)
+    steps = math.ceil(len(found) / settings.batch)
+    epochs = max(settings.epochs, math.ceil(settings.least_steps / steps))
+    total = epochs * steps
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total, settings.warm_up))
     best, kept = math.inf, average.state_dict()
-    for epoch in range(settings.epochs):
+    for epoch in range(epochs):
         losses = []
         model.train()
         for _, batch in batches(train, found, settings.batch, rng, settings.missing):
@@ -84,34 +86,29 @@ def boosting(train: Part, labels: int, seed: int) -> Scorer:
     model = HistGradientBoostingClassifier(**BOOSTING, random_state=seed).fit(*_table(train, with_gaps=True))
 
     def score(part: Part) -> list[np.ndarray]:
-        return _of_each(part, lambda x: _all_labels(model.predict_proba(x), model.classes_, labels), with_gaps=True)
+        return _of_each(part, lambda x: all_labels(model.predict_proba(x), model.classes_, labels), with_gaps=True)
 
     return score
 
 
 def support_vectors(train: Part, dev: Part, labels: int, seed: int) -> Scorer:
     """A support vector machine with a Gaussian kernel; its distances become probabilities by a logistic regression on dev (Platt 1999)."""
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
     best, kept = math.inf, None
+    (x, known), learnt = _table(dev), _table(train)
     for strength in (0.1, 1.0, 10.0):
-        machine = make_pipeline(StandardScaler(), SVC(C=strength, random_state=seed)).fit(*_table(train))
-        x, known = _table(dev)
-        platt = LogisticRegression(max_iter=1000).fit(_distances(machine, x), known)
-        nll = float(
-            -np.log(np.maximum(platt.predict_proba(_distances(machine, x)), 1e-12))[
-                np.arange(len(x)), platt.classes_.searchsorted(known)
-            ].mean()
-        )
+        machine = make_pipeline(StandardScaler(), SVC(C=strength, random_state=seed)).fit(*learnt)
+        sure = platt(distances(machine, x), known)
+        nll = negative_log_likelihood(all_labels(sure.predict_proba(distances(machine, x)), sure.classes_, labels), known)
         if nll < best:
-            best, kept = nll, (machine, platt)
-    machine, platt = kept
+            best, kept = nll, (machine, sure)
+    machine, sure = kept
 
     def score(part: Part) -> list[np.ndarray]:
-        return _of_each(part, lambda x: _all_labels(platt.predict_proba(_distances(machine, x)), platt.classes_, labels))
+        return _of_each(part, lambda x: all_labels(sure.predict_proba(distances(machine, x)), sure.classes_, labels))
 
     return score
 
@@ -173,13 +170,21 @@ def _of_each(part: Part, score: Callable[[np.ndarray], np.ndarray], with_gaps: b
     return np.split(found, np.cumsum([len(row) for row in rows])[:-1]) if rows else []
 
 
-def _all_labels(probabilities: np.ndarray, classes: Sequence[int], labels: int) -> np.ndarray:
-    """With a column for labels that the training never saw: very unlikely."""
+def all_labels(probabilities: np.ndarray, classes: Sequence[int], labels: int) -> np.ndarray:
+    """``(N, K)``, with a column for labels that the training never saw: very unlikely."""
     found = np.full((len(probabilities), labels), 1e-6)
     found[:, classes] = np.maximum(probabilities, 1e-6)
     return found / found.sum(axis=1, keepdims=True)
 
 
-def _distances(machine, x: np.ndarray) -> np.ndarray:
+def distances(machine: Any, x: np.ndarray) -> np.ndarray:
+    """``(N, …)``: how far on each side of an SVM's borders."""
     found = machine.decision_function(x)
     return found[:, None] if found.ndim == 1 else found
+
+
+def platt(far: np.ndarray, known: np.ndarray) -> Any:
+    """Probabilities from distances, by logistic regression on utterances that the machine has not seen (Platt 1999)."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000).fit(far, known)

@@ -71,7 +71,6 @@ def _network(
 
     def watch(epoch: int, loss: float, nll: float) -> None:
         log.write("epoch", member=member + 1, epoch=epoch, loss=loss, dev_nll=nll)
-        log.progress("train acoustic", member * settings.epochs + epoch + 1, settings.members * settings.epochs)
 
     network = fit.network(train, dev, labels, settings, seed, watch)
     part = path.with_suffix(".part")

@@ -64,9 +64,7 @@ def fit(
     weights = torch.from_numpy(label_weights(training, settings.loss.weighting)).to(device)
     for epoch in range(first, settings.epochs):
         losses = []
-        for batch in batches(
-            training, settings.augmentation, settings.sampling, normal, settings.batch, settings.network.shrinkage, rng
-        ):
+        for batch in batches(training, settings.augmentation, settings.sampling, normal, settings.batch, settings.network.shrinkage, rng):
             losses.append(_step(model, average, optimiser, schedule, batch, weights, settings))
             log.progress("train acoustic", schedule.last_epoch, total)
         found = {c.corpus: score(average, c, session=settings.session).uar() for c in dev}
@@ -81,7 +79,13 @@ def fit(
 
 
 def _step(
-    model: AcousticModel, average: AcousticModel, optimiser: Any, schedule: Any, batch: Batch, weights: torch.Tensor, settings: AcousticConfig
+    model: AcousticModel,
+    average: AcousticModel,
+    optimiser: Any,
+    schedule: Any,
+    batch: Batch,
+    weights: torch.Tensor,
+    settings: AcousticConfig,
 ) -> float:
     """One step of the optimiser; the loss of the batch."""
     import torch
@@ -149,13 +153,19 @@ def warm_start(model: AcousticModel, labels: list[str], folder: Path) -> None:
 
     manifest, path = read_manifest(folder), folder / "model.safetensors"
     if not path.is_file():
-        raise ConfigError("a model folder with model.safetensors to start from", f"none in {folder}", "Train one with `convemo train acoustic`.")
+        raise ConfigError(
+            "a model folder with model.safetensors to start from", f"none in {folder}", "Train one with `convemo train acoustic`."
+        )
     theirs, stored = list(manifest.labels or ()), load_file(path)
     ours = model.state_dict()
     for name, value in ours.items():
+        if not value.is_floating_point():  # how many batches a norm has seen
+            continue
         found = stored.get(name)
         if found is None or (found.shape[1:] != value.shape[1:] if _is_head(name) else found.shape != value.shape):
-            raise ConfigError(f"weights of this configuration's shape in {path}", f"{name}: {None if found is None else tuple(found.shape)}")
+            raise ConfigError(
+                f"weights of this configuration's shape in {path}", f"{name}: {None if found is None else tuple(found.shape)}"
+            )
         if not _is_head(name):
             value.copy_(found)
             continue
@@ -210,5 +220,3 @@ def _resume(path: Path, kept: dict[str, Any], rng: np.random.Generator, settings
     rng.bit_generator.state = stored["rng"]
     torch.set_rng_state(stored["torch_rng"])
     return stored["epoch"], stored["best"]
-
-

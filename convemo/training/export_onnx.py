@@ -14,6 +14,7 @@ from convemo.errors import EngineFailed
 
 if TYPE_CHECKING:
     import onnx
+    import onnxruntime
     import torch
 
 OPSET = 17
@@ -125,29 +126,45 @@ def store_weights_int8(source: Path, target: Path, least_elements: int = 4096) -
     for node in model.graph.node:
         name = next((n for n in node.input if n in large), "")
         if node.op_type == "Gather" and name == node.input[0]:
-            stored.setdefault(name, _int8(large[name], axis=1))
-            nodes += _looked_up(name, node)
+            stored.setdefault(name, int8_tensors(large[name], axis=1))
+            nodes += looked_up(name, node)
             continue
         if node.op_type == "MatMul" and name == node.input[1] and len(large[name].dims) == 2 and name not in stored:
-            stored[name] = _int8(large[name], axis=0)
+            stored[name] = int8_tensors(large[name], axis=0)
             widening += _widened(f"{name}.int8", f"{name}.scale", name)
         nodes.append(node)
-    still_used = {name for node in nodes for name in node.input} - {output for node in widening for output in node.output}
-    kept = [w for w in model.graph.initializer if w.name in still_used]
+    save(model, [*widening, *nodes], [tensor for pair in stored.values() for tensor in pair], target)
+
+
+def save(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], tensors: Iterable[onnx.TensorProto], target: Path) -> None:
+    """Writes a model with these nodes instead of its own, these tensors beside its own, and without those that nothing reads now."""
+    import onnx
+
+    read = {name for node in nodes for name in node.input}
+    made = {name for node in nodes for name in node.output}
+    kept = [w for w in model.graph.initializer if w.name in read - made]
     del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend([*widening, *nodes])
-    model.graph.initializer.extend([*kept, *(tensor for pair in stored.values() for tensor in pair)])
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend([*kept, *tensors])
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
 
 
-def _int8(weight: onnx.TensorProto, axis: int) -> list[onnx.TensorProto]:
-    """A matrix as int8 and the scales that give it back, the largest of each run along `axis` being 127."""
+def int8_tensors(weight: onnx.TensorProto, axis: int, steps: int = 127, flat: bool = False) -> list[onnx.TensorProto]:
+    """A matrix as int8 and the scales that give it back, as ``NAME.int8`` and ``NAME.scale``.
+
+    Args:
+        weight: a float32 matrix.
+        axis: numbers along this axis share a scale, which makes the largest of them `steps`.
+        steps: at most 127.
+        flat: scales of one axis, instead of two.
+    """
     from onnx import numpy_helper
 
     values = numpy_helper.to_array(weight)
-    scale = np.maximum(np.abs(values).max(axis=axis, keepdims=True), np.finfo(np.float32).tiny) / np.float32(127)
+    scale = np.maximum(np.abs(values).max(axis=axis, keepdims=True), np.finfo(np.float32).tiny) / np.float32(steps)
     quantised = np.round(values / scale).astype(np.int8)
+    scale = scale.reshape(-1) if flat else scale
     return [numpy_helper.from_array(quantised, f"{weight.name}.int8"), numpy_helper.from_array(scale, f"{weight.name}.scale")]
 
 
@@ -158,7 +175,7 @@ def _widened(quantised: str, scale: str, result: str) -> list[onnx.NodeProto]:
     return [cast, helper.make_node("Mul", [f"{result}.cast", scale], [result], name=f"{result}/Scale")]
 
 
-def _looked_up(table: str, gather: onnx.NodeProto) -> list[onnx.NodeProto]:
+def looked_up(table: str, gather: onnx.NodeProto) -> list[onnx.NodeProto]:
     """The rows and their scales, looked up by the same indices, in place of a `gather` from the float32 table."""
     from onnx import helper
 
@@ -170,14 +187,22 @@ def _looked_up(table: str, gather: onnx.NodeProto) -> list[onnx.NodeProto]:
     return [*parts, *_widened(f"{result}.int8", f"{result}.scale", result)]
 
 
-def run_batches(path: Path, batches: Iterable[Mapping[str, np.ndarray]], output: str, threads: int = 1) -> np.ndarray:
-    """One output of a network over many batches, ``(N, …)``."""
+def session(network: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A network, ready to run."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run([output], dict(batch))[0] for batch in batches])
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        network if isinstance(network, bytes) else str(network), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run_batches(path: Path, batches: Iterable[Mapping[str, np.ndarray]], output: str, threads: int = 1) -> np.ndarray:
+    """One output of a network over many batches, ``(N, …)``."""
+    network = session(path, threads)
+    return np.concatenate([network.run([output], dict(batch))[0] for batch in batches])
 
 
 def parity(before: Path, after: Path, batches: Sequence[Mapping[str, np.ndarray]], output: str = "log_probs", threads: int = 1) -> Parity:

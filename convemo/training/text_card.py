@@ -145,8 +145,8 @@ F1S = ("weighted_f1", "macro_f1")
 NOTE = (
     "Utterances with one label after mapping (`convemo.data.mappings`), chosen among all labels of the model, so figures on a corpus with "
     "other labels of its own do not compare. The checkpoint was chosen on dev parts; intervals (95 %) by bootstrap over dialogues; one "
-    "seed. Raw ASR text has no punctuation and no capitals. XED has no official parts; ours are by hash of the text. Macro F1 counts a label that was "
-    "predicted though the corpus has none of it as 0."
+    "seed. Raw ASR text has no punctuation and no capitals. XED has no official parts; ours are by hash of the text. Macro F1 counts a "
+    "label that was predicted though the corpus has none of it as 0."
 )
 
 

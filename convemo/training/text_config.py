@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,6 +19,8 @@ class Corpus(BaseModel):
     """How often it is gone through in the whole run; `TextConfig.passes` if absent."""
     format: str | None = None
     """The data set as the registry names it; the corpus's name if absent. ``"jsonl"`` for your own data."""
+    path: Path | None = None
+    """Its file or folder, counted from the working folder; the folder of its name in the folder of data if absent."""
     own_labels: bool = False
     """The labels as the corpus names them, lower case (EmoryNLP has this), instead of those that `data.mappings` makes of them."""
     without: str | None = None
@@ -87,3 +90,7 @@ class TextConfig(BaseModel):
 
     def format_of(self, corpus: str) -> str:
         return self.corpora[corpus].format or corpus
+
+    def root_of(self, corpus: str, data: Path) -> Path:
+        """Where the corpus lies; `data` is the folder of data sets, or one file, which is then the corpus."""
+        return data if data.is_file() else self.corpora[corpus].path or data / corpus

@@ -95,7 +95,7 @@ def read_turns(settings: TextConfig, data: Path, corpus: str, split: str) -> lis
         DataError: its files are missing or wrong, or the part holds nothing that is labelled.
     """
     chosen, form = settings.corpora[corpus], settings.format_of(corpus)
-    root = data if data.is_file() else data / corpus
+    root = settings.root_of(corpus, data)
     if form in COLLECTIONS:
         dialogues = [[Turn(example)] for example in COLLECTIONS[form](root, split)]
     else:

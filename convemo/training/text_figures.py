@@ -63,7 +63,7 @@ def evaluate(channel: TextChannel, settings: TextConfig, data: Path, out: Path, 
 def read_part(settings: TextConfig, data: Path, corpus: str, part: str) -> Sequence[Dialogue]:
     """One part of a corpus, as dialogues."""
     chosen = settings.corpora[corpus]
-    return loader(settings.format_of(corpus), chosen.own_labels)(data if data.is_file() else data / corpus, part)
+    return loader(settings.format_of(corpus), chosen.own_labels)(settings.root_of(corpus, data), part)
 
 
 def as_read(dialogue: Dialogue, way: str) -> Dialogue:

@@ -6,7 +6,6 @@ by at most half a step of 127. That is nothing beside what a training changes, a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,7 +176,8 @@ def _named(graph: onnx.GraphProto, stored: Mapping[str, np.ndarray]) -> dict[str
         bias = _bias_after(node, readers, stored)
         if values is not None and bias is not None and values.ndim == 2:
             named[f"{bias.removesuffix('.bias')}.weight"] = values.T
-    return {name: values for name, values in named.items() if not name.endswith((".scale", "_scale", "_zero_point"))}
+    parts = {name + part for name in named for part in (".scale", "_scale", "_zero_point") if name not in stored}
+    return {name: values for name, values in named.items() if name not in parts}
 
 
 def _bias_after(node: Any, readers: Mapping[str, list[Any]], stored: Mapping[str, np.ndarray]) -> str | None:
@@ -208,8 +208,3 @@ def widen(name: str, stored: Mapping[str, np.ndarray]) -> np.ndarray | None:
             offset = stored[name + zero].astype(np.float32) if zero and name + zero in stored else np.float32(0)
             return ((stored[name + values].astype(np.float32) - offset) * stored[name + scale]).astype(np.float32)
     return None
-
-
-def manifest_of(folder: Path) -> dict[str, Any]:
-    """The manifest of a model folder."""
-    return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -5,24 +5,31 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from convemo.acoustic.description import DESCRIPTION  # noqa: E402
 from convemo.acoustic.model import AcousticModel, ModelConfig  # noqa: E402
 from convemo.features import FRAME_CHANNELS  # noqa: E402
-from convemo.features.functionals import NAMES  # noqa: E402
 
-TINY = ModelConfig(width=16, layers=1, heads=2, hidden=16)
+TINY = ModelConfig(channels=(4, 4, 4, 4), width=16, layers=1, heads=2, hidden=16, described=16)
 
 
 def inputs(lengths, seed=0):
     rng = torch.Generator().manual_seed(seed)
     frames = torch.randn(len(lengths), max(lengths), FRAME_CHANNELS, generator=rng)
-    functionals, deviations = (torch.randn(len(lengths), len(NAMES), generator=rng) for _ in range(2))
+    functionals, deviations = (torch.randn(len(lengths), len(DESCRIPTION), generator=rng) for _ in range(2))
     return frames, functionals, deviations, torch.rand(len(lengths), 1, generator=rng)
 
 
-@pytest.fixture(params=["concat", "film"])
-def model(request):
+def build(conditioning):
     torch.manual_seed(1)
-    return AcousticModel(replace(TINY, conditioning=request.param)).eval()
+    model = AcousticModel(replace(TINY, conditioning=conditioning)).eval()
+    for parameter in model.parameters():  # a condition that begins by changing nothing shall change something here
+        parameter.data += 0.05 * torch.randn(parameter.shape)
+    return model
+
+
+@pytest.fixture(params=["none", "concat", "film", "cross"])
+def model(request):
+    return build(request.param)
 
 
 @pytest.mark.parametrize("lengths", [[40, 37, 12], [9, 8, 7], [1, 2, 30]])
@@ -34,18 +41,50 @@ def test_padding_does_not_change_a_score(model, lengths):
         torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=1e-4)
 
 
-def test_sound_functionals_and_deviations_all_count(model):
+def test_sound_description_and_what_came_before_all_count():
     given = inputs([30])
-    before = model(*given)
-    for place in range(4):
-        changed = [x + 1.0 if i == place else x for i, x in enumerate(given)]
-        assert (model(*changed) - before).abs().max() > 1e-4, place
+    for conditioning in ("concat", "film", "cross"):
+        model = build(conditioning)
+        before = model(*given)
+        for place in range(4):
+            changed = [x + 1.0 if i == place else x for i, x in enumerate(given)]
+            assert (model(*changed) - before).abs().max() > 1e-4, (conditioning, place)
 
 
-def test_a_wild_functional_is_held_back(model):
+def test_without_conditioning_nothing_that_the_speaker_did_before_counts():
+    frames, description, deviations, heard = inputs([30])
+    model = build("none")
+    torch.testing.assert_close(model(frames, description, deviations, heard), model(frames, description, deviations + 1, heard / 2))
+    assert (model(frames, description + 1, deviations, heard) - model(frames, description, deviations, heard)).abs().max() > 1e-4
+
+
+def test_the_level_of_a_call_is_taken_out_where_the_speaker_is_known():
+    """Everything 10 dB louder, before and now: only the raw plane and the raw description hear it."""
+    from convemo.acoustic.description import BAND_LEVELS
+    from convemo.acoustic.model import LEVEL
+    from convemo.features import ENERGY, MEL
+
+    model = build("concat")
+    frames, description, deviations, _ = inputs([30])
+    louder, described = frames.clone(), description.clone()
+    louder[:, :, MEL] += 10
+    louder[:, :, ENERGY] += 10
+    described[:, BAND_LEVELS] += 10
+    described[:, LEVEL] += 10
+    for heard, moved in ((torch.ones(1, 1), 0.0), (torch.zeros(1, 1), 10.0)):
+        quiet = [
+            model._against(f, (1 - heard) * model.description_mean + heard * d - deviations, None)
+            for f, d in ((frames, description), (louder, described))
+        ]
+        (planes, contour), (louder_planes, louder_contour) = quiet
+        assert (louder_planes - planes)[:, 1].mean() == pytest.approx(moved, abs=1e-3)
+        assert (louder_contour - contour)[:, 2].mean() == pytest.approx(moved, abs=1e-3)
+
+
+def test_a_wild_number_of_the_description_is_held_back(model):
     frames, functionals, deviations, heard = inputs([30])
     far, further = functionals.clone(), functionals.clone()
-    far[0, 0], further[0, 0] = 1e3, 1e9
+    far[0, 1], further[0, 1] = 1e3, 1e9  # the spread of F0: nothing in the frames is measured against it
     torch.testing.assert_close(model(frames, far, deviations, heard), model(frames, further, deviations, heard))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from convemo import Analyzer, Transcript, TranscriptSegment
+from convemo import Analysis, Analyzer, Transcript, TranscriptSegment
 from convemo.cli import app
 from convemo.doctor import examine
 from convemo.errors import ConfigError
@@ -47,10 +47,8 @@ def test_both_channels_are_checkpoints_and_nothing_claims_to_be_calibrated(text,
 
 
 def test_the_result_is_saved_and_read_back(text, tmp_path):
-    from convemo import load
-
     analysis = Analyzer(text=text, channels="text,fused", device="cpu").analyze(SAID)
-    assert load(analysis.save(tmp_path / "a.json")).channels["text"] == analysis.channels["text"]
+    assert Analysis.load(analysis.save(tmp_path / "a.json")).channels["text"] == analysis.channels["text"]
 
 
 def test_an_own_label_set_needs_a_fusion_of_its_own_or_none(tmp_path):

@@ -37,7 +37,7 @@ def test_every_data_set_gives_the_same_form(corpus):
         assert set(dialogue.genders or {}) <= {s.id for s in dialogue.speakers}
         assert set((dialogue.genders or {}).values()) <= {"female", "male"}
         for u in dialogue:
-            assert u.label is None or u.label in LABELS
+            assert u.label is None or u.label in LABELS or (u.label, dialogue.id[:7]) == ("calm", "ravdess")  # EmoBox's eighth
             assert u.text or u.audio
             assert u.audio is None or Path(u.audio).is_file()
             assert (u.start is None) == (u.end is None)
@@ -65,7 +65,7 @@ def test_every_data_set_goes_through_our_own_format_unharmed(corpus, tmp_path):
     load, root = corpus
     dialogues = load(root)
     jsonl.write(tmp_path / "written.jsonl", dialogues)
-    assert jsonl.load(tmp_path / "written.jsonl") == dialogues
+    assert jsonl.load(tmp_path / "written.jsonl", labels=None) == dialogues
 
 
 @pytest.mark.parametrize("name", NAMES)

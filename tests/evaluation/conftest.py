@@ -1,5 +1,7 @@
 """Two made-up systems on made-up conversations."""
 
+import wave
+
 import pytest
 
 from .builders import answers, conversations, write
@@ -29,3 +31,18 @@ def parted(tmp_path):
         "llm": write(tmp_path / "llm.jsonl", answers(records, 1.5, seed=1)),
         "voice": write(tmp_path / "voice.jsonl", answers(records, 0.8, seed=2)),
     }
+
+
+@pytest.fixture
+def write_wave():
+    """Writes samples at 16 kHz and gives the path back."""
+
+    def write(path, samples):
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes((samples * 32767).astype("<i2").tobytes())
+        return path
+
+    return write

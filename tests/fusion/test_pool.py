@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convemo.fusion.loglinear import log_softmax
-from convemo.fusion.pool import PRIOR_WEIGHT, PoolWeights, fit_pattern, pool_terms, weights_for
+from convemo.fusion.pool import PRIOR_WEIGHT, Bias, PoolWeights, fit_pattern, pool_terms, weights_for
 
 SHARES = np.array([0.55, 0.25, 0.15, 0.05])
 
@@ -29,17 +29,26 @@ def fit_both(channels, labels, **how):
     return fit_pattern(channels, labels, names=["text", "acoustic"], prior=np.array([1.0, PRIOR_WEIGHT]), strength=0.5, **how)
 
 
-def test_the_shares_of_the_labels_are_told_once_however_many_channels_there_are(channels, labels):
-    both = fit_both(channels, labels, bias=True)
-    alone = fit_pattern(channels[:1], labels, names=["text"], prior=np.ones(1), strength=0.5, bias=True)
+@pytest.mark.parametrize("bias", [Bias.SHARES, Bias.FREE])
+def test_the_shares_of_the_labels_are_told_once_however_many_channels_there_are(channels, labels, bias):
+    both = fit_both(channels, labels, bias=bias)
+    alone = fit_pattern(channels[:1], labels, names=["text"], prior=np.ones(1), strength=0.5, bias=bias)
     for pool in (both, alone):
         np.testing.assert_allclose(pool.bias - pool.bias.mean(), np.log(SHARES) - np.log(SHARES).mean(), atol=0.15)
     assert both.weights == pytest.approx({"text": 1.0, "acoustic": 1.0}, abs=0.06)
 
 
-def test_a_label_that_the_data_do_not_know_is_held_to_be_as_rare_as_the_rarest(channels, labels):
+def test_of_two_channels_that_both_know_the_shares_one_has_to_be_unsaid(channels, labels):
+    knowing = log_softmax(channels + np.log(SHARES))
+    both = fit_both(knowing, labels, bias=Bias.SHARES)
+    np.testing.assert_allclose(both.bias - both.bias.mean(), np.log(SHARES).mean() - np.log(SHARES), atol=0.15)
+    assert both.weights == pytest.approx({"text": 1.0, "acoustic": 1.0}, abs=0.06)
+
+
+@pytest.mark.parametrize("bias", [Bias.SHARES, Bias.FREE])
+def test_a_label_that_the_data_do_not_know_is_held_to_be_as_rare_as_the_rarest(channels, labels, bias):
     known = labels != 1
-    bias = fit_both(channels[:, known], labels[known], bias=True).bias
+    bias = fit_both(channels[:, known], labels[known], bias=bias).bias
     assert bias[1] == bias[[0, 2, 3]].min() == bias[3]
 
 

@@ -10,27 +10,35 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from convemo.acoustic.channel import AcousticChannel  # noqa: E402
-from convemo.data import nemo, ravdess  # noqa: E402
+from convemo.data import jsonl, nemo  # noqa: E402
 from convemo.errors import ConfigError, DataError  # noqa: E402
-from convemo.features import BANDS, ENERGY  # noqa: E402
-from convemo.features.functionals import NAMES  # noqa: E402
-from convemo.features.mel import FLOOR_DB  # noqa: E402
 from convemo.metrics import Interval  # noqa: E402
 from convemo.training import acoustic, acoustic_export, acoustic_scores  # noqa: E402
-from convemo.training.acoustic_batches import Augmentation, Normalisation, allowed_labels, batches, disturb, measure  # noqa: E402
-from convemo.training.acoustic_clips import CONDITIONS, Clips, load_clips, telephone  # noqa: E402
-from convemo.training.acoustic_scores import histories  # noqa: E402
-from convemo.types import LABELS  # noqa: E402
+from convemo.training.acoustic_clips import Clips, load_clips  # noqa: E402
+from convemo.training.acoustic_config import AcousticConfig  # noqa: E402
+from convemo.training.acoustic_scores import Scores, histories, write_predictions  # noqa: E402
+from convemo.training.run import read_config  # noqa: E402
+from convemo.types import LABELS, Dialogue, LabelSet, Speaker, Utterance  # noqa: E402
 
 RATE_HZ = 16_000
-TINY = """
+NETWORK = "network = { channels = [4, 4, 4, 4], width = 8, layers = 1, heads = 2, hidden = 8, described = 8 }\n"
+TINY = f"""
 corpora = ["ravdess"]
 zero_shot = ["nemo"]
 epochs = 2
 batch = 8
+conditions = ["clean", "slow"]
+scored_conditions = ["telephone"]
+bfloat16 = false
 export = true
-network = { width = 8, layers = 1, heads = 2, hidden = 8 }
-"""
+{NETWORK}"""
+OWN = f"""
+epochs = 1
+batch = 8
+conditions = ["clean"]
+bfloat16 = false
+export = true
+{NETWORK}"""
 
 
 def write_voice(path: Path, f0_hz: float, level: float) -> None:
@@ -63,30 +71,42 @@ def corpora(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def own(tmp_path_factory) -> Path:
+    """Six calls of two people, three utterances each of two labels of their own, one unlabelled: ``calls.jsonl``."""
+    root = tmp_path_factory.mktemp("own")
+    with open(root / "calls.jsonl", "w", encoding="utf-8") as file:
+        for call, split in enumerate(("train", "train", "train", "dev", "test", "test")):
+            utterances = []
+            for turn, (label, f0_hz) in enumerate((("bored", 110.0), ("delighted", 240.0), (None, 150.0), ("delighted", 230.0))):
+                write_voice(root / f"{call}-{turn}.wav", f0_hz + call, 0.1)
+                said = {"id": f"u{turn}", "speaker": ("agent", "customer")[turn % 2], "audio": f"{call}-{turn}.wav"}
+                utterances.append(said | ({"label": label} if label else {}))
+            file.write(json.dumps({"id": f"call-{call}", "split": split, "utterances": utterances}) + "\n")
+    return root / "calls.jsonl"
+
+
+@pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-@pytest.fixture(scope="module")
-def clips(corpora, runs) -> dict[str, Clips]:
-    """The features of both corpora, in the cache that the runs find too."""
-    loaders = {"ravdess": ravdess.load, "nemo": nemo.load}
-    return {name: load_clips(name, load(corpora / name), runs / "cache" / f"{name}.npz") for name, load in loaders.items()}
-
-
 @pytest.fixture
-def run(corpora, clips, runs, monkeypatch):
+def run(corpora, runs, monkeypatch):
     """``run(out)`` trains the tiny model; an untrained one may lose labels to int8, so parity is not asked of it."""
     monkeypatch.setattr(acoustic_export, "SAME_LABEL", 0.0)
     monkeypatch.setattr(
         acoustic_scores, "interval", lambda metric, groups, *arrays: Interval(metric(*arrays), 0.0, 1.0)
     )  # see tests/metrics
-    config = runs / "tiny.toml"
-    config.write_text(TINY)
-    return lambda out, progress=None: acoustic.train(config, corpora, runs / out, progress)
+
+    def start(out, progress=None, settings=TINY, data=corpora, **given):
+        config = runs / f"{out}.toml"
+        config.write_text(settings)
+        return acoustic.train(config, data, runs / out, progress, **given)
+
+    return start
 
 
-def test_a_run_ends_with_figures_and_a_model_that_the_channel_loads(run, runs):
+def test_a_run_ends_with_figures_predictions_and_a_model_that_the_channel_loads(run, runs):
     figures = run("a")
     assert json.loads((runs / "a/figures.json").read_text()).keys() == figures.keys()
     assert {"dev ravdess", "test ravdess", "test ravdess, no history", "test ravdess, telephone", "zero-shot nemo"} <= figures.keys()
@@ -95,6 +115,10 @@ def test_a_run_ends_with_figures_and_a_model_that_the_channel_loads(run, runs):
     channel = AcousticChannel(str(runs / "a/model"))
     assert channel.labels == LABELS and channel.model.licence == "CC-BY-NC-SA-4.0"
     assert "Acted speech" in (runs / "a/model/CARD.md").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in (runs / "a/predictions.jsonl").read_text().splitlines()]
+    assert len(lines) == 8 + 8 + 12, "dev, test, and the corpus that it never heard"
+    assert {line["dialogue"] for line in lines} == {"ravdess-01", "ravdess-02", "nemo-EB0", "nemo-IC0"}
+    assert all(sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-4) for line in lines)
 
 
 def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(run):
@@ -107,101 +131,162 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(run):
     assert run("stopped") == run("straight")
 
 
-def test_a_stopped_run_does_not_go_on_with_other_settings(run, runs, corpora):
+def test_a_stopped_run_does_not_go_on_with_other_settings(run):
     run("changed")
-    (runs / "other.toml").write_text(TINY.replace("batch = 8", "batch = 9"))
     with pytest.raises(ConfigError, match="begun"):
-        acoustic.train(runs / "other.toml", corpora, runs / "changed")
+        run("changed", settings=TINY.replace("batch = 8", "batch = 9"))
+    with pytest.raises(ConfigError, match="begun"):
+        run("changed", seed=2)
 
 
-def test_a_corpus_cannot_be_trained_on_and_be_unheard(runs, corpora):
-    (runs / "both.toml").write_text('corpora = ["nemo"]\nzero_shot = ["nemo"]\n')
-    with pytest.raises(ConfigError, match="unheard"):
-        acoustic.train(runs / "both.toml", corpora, runs / "both")
-
-
-def test_a_setting_that_does_not_exist_is_an_error(tmp_path, corpora):
-    (tmp_path / "wrong.toml").write_text('corpora = ["ravdess"]\nepochz = 3\n')
-    with pytest.raises(ConfigError, match="epochz"):
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ('corpora = ["nemo"]\nzero_shot = ["nemo"]\n', "unheard"),
+        ('corpora = ["emobox"]\nzero_shot = ["ravdess"]\n', "unheard"),
+        ('corpora = ["ravdess"]\nepochz = 3\n', "epochz"),
+        ('corpora = ["ravdess"]\nconditions = ["slow"]\n', "clean"),
+        ('corpora = ["ravdess"]\ntrain_parts = ["dev"]\n', "train"),
+        ("epochs = 3\n", "corpora"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_an_error(tmp_path, corpora, settings, wrong):
+    (tmp_path / "wrong.toml").write_text(settings)
+    with pytest.raises(ConfigError, match=wrong):
         acoustic.train(tmp_path / "wrong.toml", corpora, tmp_path / "out")
 
 
 def test_the_shipped_configurations_are_valid():
     folder = Path(acoustic.__file__).parent / "configs"
-    for name in ("acoustic", "acoustic_ravdess", "acoustic_nemo"):
-        settings = acoustic.read_config(folder / f"{name}.toml", acoustic.AcousticConfig)
-        assert not set(settings.corpora) & set(settings.zero_shot), "a model must not be scored as unseen on what it has seen"
+    for name in ("acoustic", "acoustic_ravdess", "acoustic_nemo", "emobox_ravdess", "acoustic_own"):
+        settings = read_config(folder / f"{name}.toml", AcousticConfig)
+        assert bool(settings.corpora) == (name != "acoustic_own")
+
+
+# ---- data of one's own
+
+
+def test_a_file_of_ones_own_trains_whatever_its_labels(run, runs, own):
+    figures = run("own", settings=OWN, data=own)
+    assert {"dev calls", "test calls", "test calls, no history"} == figures.keys()
+    assert figures["test calls"]["labels"] == 2 and figures["test calls"]["clips"] == 6, "the unlabelled are history, not scored"
+    channel = AcousticChannel(str(runs / "own/model"))
+    assert channel.labels == ("bored", "delighted")
+    assert channel.model.licence == "LicenseRef-own-data"
+    lines = [json.loads(line) for line in (runs / "own/predictions.jsonl").read_text().splitlines()]
+    assert [(line["dialogue"], line["utterance"]) for line in lines[:4]] == [("call-3", f"u{i}") for i in range(4)]
+    assert set(lines[0]["probabilities"]) == {"bored", "delighted"}
+
+
+def test_the_features_of_ones_own_data_stay_in_the_runs_folder(run, runs, own):
+    run("own", settings=OWN, data=own)
+    assert (runs / "own/cache/calls.clean.npz").is_file()
+
+
+def test_a_training_can_start_from_a_trained_model_with_other_labels(run, runs, own):
+    run("a")
+    given = run("continued", settings=OWN.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e-12"), data=own, init=str(runs / "a/model"))
+    fresh = run("fresh", settings=OWN.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e-12"), data=own)
+    before, after, other = (
+        torch.load(runs / out / "best.pt", weights_only=True)["encoder.into.weight"] for out in ("a", "continued", "fresh")
+    )
+    torch.testing.assert_close(before, after, atol=2e-3, rtol=2e-3)  # kept in 16 bits
+    assert (other - after).abs().max() > 0.05
+    assert given.keys() == fresh.keys()
+
+
+def test_a_start_of_another_shape_is_an_error(run, runs, own):
+    run("a")
+    with pytest.raises(ConfigError, match="shape"):
+        run("wider", settings=OWN.replace("width = 8", "width = 16"), data=own, init=str(runs / "a/model"))
+
+
+def test_a_file_without_a_dev_part_says_what_is_missing(run, own, tmp_path):
+    for dialogue in (dialogues := jsonl.load(own, "train", labels=None)):
+        assert dialogue.utterances
+    jsonl.write(tmp_path / "train_only.jsonl", dialogues, "train")
+    with pytest.raises(DataError, match='"dev"'):
+        run("no-dev", settings=OWN, data=tmp_path / "train_only.jsonl")
+
+
+def test_a_configuration_with_corpora_does_not_take_a_file(run, own):
+    with pytest.raises(ConfigError, match="without corpora"):
+        run("both", data=own)
+
+
+# ---- clips and their features
+
+
+def clips_of(dialogues, cache, conditions=("clean",), **given):
+    return load_clips("nemo", {"train": dialogues}, LABELS, conditions, cache, **given)
 
 
 def test_features_are_computed_once_and_again_when_the_clips_change(corpora, tmp_path):
     dialogues = nemo.load(corpora / "nemo")
     seen = []
-    first = load_clips("nemo", dialogues, tmp_path / "c.npz", progress=lambda *step: seen.append(step))
-    again = load_clips("nemo", dialogues, tmp_path / "c.npz", progress=lambda *step: pytest.fail("computed again"))
-    np.testing.assert_array_equal(first.frames, again.frames)
+    first = clips_of(dialogues, tmp_path, progress=lambda *step: seen.append(step))
+    again = clips_of(dialogues, tmp_path, progress=lambda *step: pytest.fail("computed again"))
+    np.testing.assert_array_equal(first.frames[0], again.frames[0])
     assert len(seen) == len(first) == 12
-    assert len(load_clips("nemo", dialogues[:1], tmp_path / "c.npz")) == 6
+    assert len(clips_of(dialogues[:1], tmp_path)) == 6
 
 
-def test_a_broken_clip_is_named(corpora, tmp_path):
-    broken = tmp_path / "Actor_01" / "03-01-05-01-01-01-01.wav"
-    broken.parent.mkdir()
-    broken.write_bytes(b"not a sound")
-    with pytest.raises(DataError, match="03-01-05-01-01-01-01"):
-        load_clips("ravdess", ravdess.load(tmp_path), tmp_path / "c.npz")
-
-
-def test_speed_moves_the_pitch_and_telephone_cuts_the_top_off(clips):
-    f0 = clips["ravdess"].functionals[:, :, NAMES.index("f0_mean_st")].mean(axis=1)
-    by = dict(zip(CONDITIONS, f0 - f0[0]))
-    assert by["fast"] == pytest.approx(12 * np.log2(1.09), abs=0.1)
-    assert by["slow"] == pytest.approx(12 * np.log2(0.92), abs=0.1)
-    noise = np.random.default_rng(0).normal(0, 0.1, RATE_HZ).astype(np.float32)
-    spectrum = np.abs(np.fft.rfft(telephone(noise, np.random.default_rng(1)))) ** 2
-    assert spectrum[4000:].sum() < 0.01 * spectrum.sum()
-
-
-def test_a_label_that_a_corpus_does_not_have_is_left_out_of_its_loss(clips):
-    disgust = LABELS.index("disgust")
-    allowed = allowed_labels([clips["ravdess"], clips["nemo"]])
-    assert allowed[0].all()
-    assert not allowed[1, disgust] and allowed[1].sum() == 6
-    logits = torch.zeros(2, 7, requires_grad=True)
-    acoustic._loss(logits, torch.tensor([0, 0]), torch.from_numpy(allowed), smoothing=0.1).backward()
-    assert logits.grad[0, disgust] > 0
-    assert logits.grad[1, disgust] == 0
-
-
-def test_a_label_that_nobody_has_stays_in_and_is_learnt_to_be_rare(clips):
-    assert allowed_labels([clips["nemo"]]).all()
-
-
-def test_without_history_there_are_no_deviations_and_with_it_there_are(clips):
-    corpus, rng = [clips["ravdess"]], np.random.default_rng(0)
-    normal = measure(corpus, rng)
-    for batch in batches(corpus, Augmentation(), normal, 16, 0, 3.0, rng):
-        assert not batch.deviations.any() and not batch.heard.any()
-    batch = next(batches(corpus, Augmentation(), normal, 32, 7, 3.0, rng))
-    assert batch.deviations.any() and batch.heard.max() == pytest.approx(7 / 10)
-    assert not batch.deviations[batch.heard[:, 0] == 0].any()
-
-
-def test_gain_moves_what_sounds_and_not_what_is_cut_off():
-    frames = np.full((40, 67), -30.0, dtype=np.float32)
-    frames[:, 50:BANDS] = FLOOR_DB
-    zeros, ones = np.zeros(67, dtype=np.float32), np.ones(67, dtype=np.float32)
-    still = Augmentation(tempo=0, colour_db=0, mask_bands=0, mask_frames=0)
-    louder = disturb(frames, 6.0, still, Normalisation(zeros, ones, zeros, ones, ones), np.random.default_rng(0))
-    assert (louder[:, :50] == -24).all() and (louder[:, 50:BANDS] == FLOOR_DB).all() and (louder[:, ENERGY] == -24).all()
-
-
-def test_a_session_begins_without_history_and_each_clip_sees_the_earlier_ones_only(clips):
-    corpus = clips["ravdess"]
-    deviations, heard = histories(corpus, 0, session=4, seed=0, shrinkage=3.0)
-    np.testing.assert_allclose(np.sort(heard[:, 0]), np.sort([n / (n + 3) for n in (0, 1, 2, 3)] * 8), rtol=1e-6)
-    assert not deviations[heard[:, 0] == 0].any()
-    order = np.random.default_rng(0).permutation(np.flatnonzero(corpus.actors == corpus.actors[0]))
-    second = order[1]
-    np.testing.assert_allclose(
-        deviations[second], (corpus.functionals[0, second] - corpus.functionals[0, order[0]]) / 4, rtol=1e-4, atol=1e-4
+def test_other_parts_of_the_same_clips_find_the_same_features(corpora, tmp_path):
+    one, other = nemo.load(corpora / "nemo")
+    first = clips_of((one, other), tmp_path)
+    again = load_clips(
+        "nemo", {"dev": (other,), "train": (one,)}, LABELS, ("clean",), tmp_path, progress=lambda *step: pytest.fail("computed again")
     )
+    place = {id: i for i, id in enumerate(first.ids)}
+    for i, id in enumerate(again.ids):
+        np.testing.assert_array_equal(again.clip_frames(0, i), first.clip_frames(0, place[id]))
+        np.testing.assert_array_equal(again.descriptions[0, i], first.descriptions[0, place[id]])
+    assert set(again.speakers[again.parts == "dev"]) == {f"{other.id}/{other.id}"}
+
+
+def test_a_broken_clip_is_named(tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"not a sound")
+    talk = Dialogue("d", (Utterance("u", "ana", label="joy", audio=str(tmp_path / "broken.wav")),), (Speaker("ana"),))
+    with pytest.raises(DataError, match="broken"):
+        clips_of((talk,), tmp_path)
+
+
+def test_without_any_sound_there_is_nothing_to_train_on(tmp_path):
+    with pytest.raises(DataError, match="audio"):
+        clips_of((Dialogue("d", (Utterance("u", "ana", label="joy"),), (Speaker("ana"),)),), tmp_path)
+
+
+# ---- histories
+
+
+def made_up(conversations: bool) -> Clips:
+    """Eight clips of two speakers, numbered by their first number; two conditions would only repeat it."""
+    n = 8
+    descriptions = np.zeros((1, n, 86), dtype=np.float32)
+    descriptions[0, :, 0] = np.arange(n)
+    lengths = np.full((1, n), 10)
+    return Clips(
+        "made-up", LabelSet(("neutral", "joy")), ("clean",), conversations, np.arange(n).astype(str), np.array(["d"] * n),
+        np.array(["d/ana", "d/ben"] * 4), np.array([0, 1, 1, 0, 0, 1, 1, -1]), np.array(["test"] * n), descriptions,
+        (np.zeros((10 * n, 67), dtype=np.float16),), np.cumsum(lengths, axis=1) - 10, np.cumsum(lengths, axis=1),
+    )  # fmt: skip
+
+
+def test_in_a_conversation_history_is_what_the_same_speaker_said_before():
+    deviations, heard = histories(made_up(True), 0, None, seed=0, shrinkage=1.0)
+    np.testing.assert_allclose(heard[:, 0], [0, 0, 1 / 2, 1 / 2, 2 / 3, 2 / 3, 3 / 4, 3 / 4], rtol=1e-6)
+    assert deviations[4, 0] == pytest.approx((4 - np.mean([0, 2])) * 2 / 3)
+
+
+def test_of_an_actors_clips_a_session_begins_without_history():
+    _, heard = histories(made_up(False), 0, session=2, seed=0, shrinkage=1.0)
+    assert sorted(heard[:, 0]) == [0, 0, 0, 0, 0.5, 0.5, 0.5, 0.5]
+    assert not histories(made_up(False), 0, session=1, seed=0, shrinkage=1.0)[0].any()
+
+
+def test_an_unlabelled_clip_is_predicted_and_not_counted(tmp_path):
+    clips = made_up(True)
+    said = Scores(clips, np.log(np.where(np.arange(8)[:, None] % 2 == [0, 1], 0.9, 0.1)))
+    assert said.uar() == pytest.approx(np.mean([2 / 3, 2 / 4]), abs=0.1)
+    write_predictions(tmp_path / "p.jsonl", [said])
+    assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 8

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from convemo.data import as_raw_asr
 from convemo.training.mishear import RIGHT, WRONG, mishear, vocabulary
 
 WORDS = vocabulary(["the cat sat on the mat and the dog ran to the house"] * 3)
@@ -14,8 +15,15 @@ def test_the_vocabulary_is_of_words_as_raw_asr_has_them_by_their_frequency():
     assert vocabulary(["Once only."]) == {}
 
 
-def test_without_errors_only_case_and_punctuation_are_lost():
-    assert mishear("Oh, it's YOU!", 0.0, WORDS, np.random.default_rng(0))[0] == "oh it's you"
+def test_without_errors_everything_stays_as_it_is():
+    assert mishear("Oh, it's YOU!", 0.0, WORDS, np.random.default_rng(0))[0] == "Oh, it's YOU!"
+
+
+def test_what_is_misheard_keeps_punctuation_and_case_where_there_are_any():
+    heard, _ = mishear(TEXT, 0.3, WORDS, np.random.default_rng(0))
+    assert heard.startswith("The") and "," in heard and heard.endswith(".") and "  " not in heard and " ," not in heard
+    raw, _ = mishear(as_raw_asr(TEXT), 0.3, WORDS, np.random.default_rng(0))
+    assert raw == as_raw_asr(heard)
 
 
 def test_errors_come_at_the_rate_that_was_asked_for_and_confidence_follows_them():

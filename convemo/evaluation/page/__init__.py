@@ -56,12 +56,12 @@ def render(results: Mapping[str, Any], predictions: Sequence[Mapping[str, Any]] 
     return page(title, head, body)
 
 
-def page(title: str, head: str, body: Sequence[str]) -> str:
-    """The frame around a header and sections, with links to each section."""
+def page(title: str, head: str, body: Sequence[str], navigation: Mapping[str, str] | None = None) -> str:
+    """The frame around a header and sections, with links to each section: its id → what the link says."""
     style = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
-    links = "".join(
-        f'<li><a href="#{id}">{name}</a></li>' for id, name in NAVIGATION.items() if any(f'<section id="{id}"' in part for part in body)
-    )
+    there = "".join(body)
+    leading = {id: name for id, name in (navigation or NAVIGATION).items() if f'<section id="{id}"' in there}
+    links = "".join(f'<li><a href="#{id}">{name}</a></li>' for id, name in leading.items())
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'

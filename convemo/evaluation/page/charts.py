@@ -36,12 +36,13 @@ def intervals(metric: str, systems: Mapping[str, Mapping[str, Any]]) -> str:
     return svg(f"{of.title} with 95 % intervals", described, bottom + 22, marks)
 
 
-def difference(metric: str, found: Mapping[str, Any]) -> str:
-    """One paired difference on a line with zero in its middle."""
+def difference(metric: str, found: Mapping[str, Any], outcome: int | None = None) -> str:
+    """One paired difference on a line with zero in its middle, coloured by what it comes to (by its interval if not given)."""
+    outcome = verdict(metric, found["low"], found["high"]) if outcome is None else outcome
     width, height = 150.0, 18.0
     reach = max(abs(found["low"]), abs(found["high"]), abs(found["difference"]), 1e-9) * 1.15
     scale = Scale(-reach, reach, 4, width - 4)
-    kind = {1: "better", -1: "worse", 0: "unclear"}[verdict(metric, found["low"], found["high"])]
+    kind = {1: "better", -1: "worse", 0: "unclear"}[outcome]
     marks = [
         line(scale(0), 1, scale(0), height - 1, "zero"),
         line(scale(found["low"]), height / 2, scale(found["high"]), height / 2, f"interval {kind}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -100,5 +101,5 @@ def _share(missing: str) -> str:
     """``acoustic=0.5`` as people say it."""
     if missing == "none":
         return "nothing"
-    parts = (part.partition("=") for part in missing.split(","))
-    return ", ".join(f"{100 * float(share):.0f} % of {name}" if share else name for name, _, share in parts)
+    parts = (re.fullmatch(r"(.*)=([\d.]+)", part) for part in missing.split(","))
+    return ", ".join(f"{100 * float(m[2]):.0f} % of {m[1]}" if m else part for m, part in zip(parts, missing.split(",")))

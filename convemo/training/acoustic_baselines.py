@@ -1,0 +1,168 @@
+"""Plain rivals of the acoustic model, on the same clips and parts: ``convemo train acoustic`` with a ``model`` in its configuration.
+
+    svm               22 functionals, standardised; support vectors with a Gaussian kernel, the openSMILE recipe (Schuller et al. 2009,
+                      doi:10.21437/Interspeech.2009-103); Platt's probabilities from dev
+    mfcc-cnn          40 MFCC; three convolutions, mean and maximum over time
+    bilstm-attention  log-mel, F0 and energy; a bidirectional LSTM and attention over time (Mirsamadi et al. 2017,
+                      doi:10.1109/ICASSP.2017.7952552)
+
+No history, no augmentation: what one would write first. They give predictions for `convemo eval`, and no channel.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from convemo.features.functionals import NAMES
+from convemo.training.acoustic_clips import UNLABELLED, Clips
+from convemo.training.acoustic_config import AcousticConfig, Corpus
+from convemo.training.acoustic_data import gather
+from convemo.training.acoustic_scores import Scores, write_predictions
+from convemo.training.predictions import FILE as PREDICTIONS
+from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
+
+
+class BaselineConfig(BaseModel):
+    """Every setting of a rival; ``configs/emobox_svm.toml`` and its fellows are the ones reported."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Literal["svm", "mfcc-cnn", "bilstm-attention"]
+    corpora: tuple[Corpus, ...] = ()
+    fold: int = Field(1, ge=1, le=6)
+    seed: int = 1
+    epochs: int = Field(40, ge=1)
+    """The one with the best mean recall on dev counts. The SVM has none."""
+    batch: int = Field(32, ge=2)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    width: int = Field(96, ge=4)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    threads: int = Field(1, ge=1)
+
+
+def train(
+    config: Path,
+    data: Path,
+    out: Path,
+    progress: Progress | None = None,
+    *,
+    seed: int | None = None,
+    fold: int | None = None,
+) -> dict[str, Any]:
+    """Trains on the train part, chooses on dev, scores test once.
+
+    Args:
+        config: TOML, see `BaselineConfig`.
+        data: as `convemo.training.acoustic.train` takes it.
+        out: the run's folder; the features are kept beside it, in ``../cache``, where the acoustic model's are.
+        progress: called as ``progress(stage, completed, total)``.
+        seed, fold: instead of the config's.
+
+    Returns:
+        Figures by part and corpus, as in ``out/figures.json``.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+        DataError: a corpus is missing or not in its documented layout.
+    """
+    given = {name: value for name, value in (("seed", seed), ("fold", fold)) if value is not None}
+    settings = BaselineConfig.model_validate(read_config(config, BaselineConfig).model_dump() | given)
+    log = RunLog(out, progress)
+    heard = AcousticConfig(corpora=settings.corpora, fold=settings.fold, conditions=("clean",))
+    material = gather(heard, Path(data), out / "cache" if Path(data).is_file() else out.parent / "cache", progress)
+    log.write("start", **provenance(settings))
+    figures, said = {}, []
+    for name, clips in material.corpora.items():
+        score = _svm(clips, settings) if settings.model == "svm" else _network(clips, settings, log)
+        for part in ("dev", "test"):
+            if not (clips.parts == part).any():
+                continue
+            found = Scores(clips.part(part), score(clips.part(part)))
+            figures[f"{part} {name}"] = found.summary(found.clips.present)
+            if part == "test" or name != "emobox":  # EmoBox's dev actors are another fold's test
+                said.append(found)
+    write_json(out / "figures.json", figures)
+    write_predictions(out / PREDICTIONS, said)
+    rows = [f"| {name} | {f['clips']} | {f['ua']:.3f} | {f['wa']:.3f} | {f['nll']:.3f} |" for name, f in figures.items()]
+    table = [f"| {settings.model} | clips | UA | WA | NLL |", "| --- | --- | --- | --- | --- |", *rows]
+    (out / "table.md").write_text("\n".join(table) + f"\n\nPredictions for `convemo eval --channel`: {PREDICTIONS}\n", encoding="utf-8")
+    log.write("figures", **figures)
+    return figures
+
+
+def _labelled(clips: Clips, part: str) -> Clips:
+    chosen = clips.part(part)
+    return chosen.subset(chosen.labels != UNLABELLED)
+
+
+def _svm(clips: Clips, settings: BaselineConfig):
+    """Log-probabilities ``(N, K)`` of clips; the SVM's ``C`` is the best of four on dev."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    from convemo.metrics import unweighted_average_recall
+    from convemo.training.acoustic_features_fit import all_labels, distances, platt
+
+    def functionals(of: Clips) -> np.ndarray:
+        return of.descriptions[0][:, : len(NAMES)]
+
+    learnt, dev = _labelled(clips, "train"), _labelled(clips, "dev")
+    machines = [
+        make_pipeline(StandardScaler(), SVC(C=strength, class_weight="balanced", random_state=settings.seed)).fit(
+            functionals(learnt), learnt.labels
+        )
+        for strength in (0.3, 1.0, 3.0, 10.0)
+    ]
+    machine = max(machines, key=lambda m: unweighted_average_recall(m.predict(functionals(dev)), dev.labels))
+    sure = platt(distances(machine, functionals(dev)), dev.labels)
+
+    def score(of: Clips) -> np.ndarray:
+        found = sure.predict_proba(distances(machine, functionals(of)))
+        return np.log(all_labels(found, sure.classes_, len(clips.label_set)))
+
+    return score
+
+
+def _network(clips: Clips, settings: BaselineConfig, log: RunLog):
+    """Log-probabilities ``(N, K)`` of clips, by the network at its best epoch on dev."""
+    import torch
+    from torch.nn import functional as F
+
+    from convemo.training.acoustic_baseline_networks import NETWORKS, log_probs
+    from convemo.training.run import seed_everything
+
+    torch.set_num_threads(settings.threads)
+    rng = seed_everything(settings.seed)
+    learnt, dev = _labelled(clips, "train"), _labelled(clips, "dev")
+    model = NETWORKS[settings.model](len(clips.label_set), settings.width, settings.dropout)
+    model.measure(np.concatenate([learnt.clip_frames(0, i) for i in range(len(learnt))]))
+    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs)
+    best, kept = -math.inf, model.state_dict()
+    for epoch in range(settings.epochs):
+        model.train()
+        order = rng.permutation(len(learnt))
+        for start in range(0, len(order) - 1, settings.batch):
+            rows = order[start : start + settings.batch]
+            if len(rows) < 2:  # batch normalisation needs two
+                continue
+            loss = F.cross_entropy(model.of(learnt, rows), torch.from_numpy(learnt.labels[rows]))
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+        schedule.step()
+        ua = Scores(dev, log_probs(model, dev)).uar()
+        log.write("epoch", epoch=epoch, loss=float(loss.detach()), dev_ua=ua)
+        log.progress(f"train {settings.model}", epoch + 1, settings.epochs)
+        if ua > best:
+            best, kept = ua, {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(kept)
+    return lambda of: log_probs(model, of)
