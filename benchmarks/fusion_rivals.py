@@ -22,6 +22,7 @@ from convemo.scoring import open_channel, score
 from convemo.scoring.labels import agree, of
 from convemo.training import fusion_rivals as rivals
 from convemo.training.card import table
+from convemo.training.fusion_own_report import promises
 from convemo.training.run import write_json
 from convemo.types import ChannelResult
 
@@ -46,8 +47,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     parts = {split: load(arguments, split) for split in ("train", "dev", "test")}
-    systems, references, groups = compare(arguments, parts)
-    report(systems, references, groups, arguments)
+    systems, references, groups, kept = compare(arguments, parts)
+    report(systems, references, groups, kept, arguments)
 
 
 def load(arguments, split):
@@ -63,7 +64,7 @@ def load(arguments, split):
 
 
 def compare(arguments, parts):
-    """System → ``(N, K)`` probabilities, or several by seed; ``(N,)`` references and dialogues of the test part."""
+    """System → ``(N, K)`` probabilities, one a seed; ``(N,)`` references and dialogues of the test part; what the promises came to."""
     labels = of([d for dialogues in parts.values() for d in dialogues])
     channels = {name: open_channel(name, getattr(arguments, name)) for name in ("text", "acoustic")}
     said = {split: results(parts[split], channels, labels) for split in ("dev", "test")}
@@ -76,7 +77,9 @@ def compare(arguments, parts):
     dev, test = (rivals.part_of(parts[s], said[s], labels, vectors[s], names, scale)[0] for s in ("dev", "test"))
 
     fusion = fit(parts["dev"], said["dev"], settings=FitSettings(seed=1), label_sequences=parts["train"])
-    fused = [fusion.fuse(d, r).result for d, r in zip(parts["test"], said["test"])]
+    whole = [fusion.fuse(d, r) for d, r in zip(parts["test"], said["test"])]
+    fused = [f.result for f in whole]
+    judged = [np.array([u.label is not None for u in d]) & f.result.valid for d, f in zip(parts["test"], whole)]
     text_alone = [fusion.calibrate("text", r["text"]) for r in said["test"]]
     systems = {"text alone, calibrated": stacked(text_alone), OURS: stacked(fused)}
     systems["averaging"] = rivals.averaging(dev, test)
@@ -87,7 +90,7 @@ def compare(arguments, parts):
     systems["cross-modal attention"] = rivals.cross_modal_attention(train, dev, test)
     rows = (test.labels >= 0) & test.available.any(axis=0)
     chosen = {name: [p[rows] for p in (found if isinstance(found, list) else [found])] for name, found in systems.items()}
-    return chosen, test.labels[rows], test.dialogues[rows]
+    return chosen, test.labels[rows], test.dialogues[rows], promises(labels, whole, judged, test.labels[rows])
 
 
 def results(dialogues, channels, labels):
@@ -135,7 +138,7 @@ def encode(texts, batch=64):
     return np.stack(vectors)
 
 
-def report(systems, references, groups, arguments):
+def report(systems, references, groups, kept, arguments):
     """The table, printed and written; figures of several seeds are means over them, in every draw of the bootstrap too."""
 
     def over_seeds(metric, count):
@@ -156,9 +159,10 @@ def report(systems, references, groups, arguments):
         lines.append((name, *cells, *less))
     columns = ("system", *METRICS, "WF1 less the fusion's", "NLL less the fusion's")
     markdown = table(columns, lines)
-    print(markdown, f"\n{len(references)} utterances of {len(set(groups.tolist()))} dialogues")
+    print(markdown, f"\n{len(references)} utterances of {len(set(groups.tolist()))} dialogues; the fusion's promises:", json.dumps(kept))
     (arguments.out / "table.md").write_text(markdown + "\n", encoding="utf-8")
-    write_json(arguments.out / "results.json", {"arguments": json.loads(json.dumps(vars(arguments), default=str)), "systems": found})
+    asked = {name: str(value) for name, value in vars(arguments).items()}
+    write_json(arguments.out / "results.json", {"arguments": asked, "systems": found, "promises": kept})
 
 
 if __name__ == "__main__":

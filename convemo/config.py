@@ -39,7 +39,7 @@ class AnalyzerConfig(BaseModel):
     denoise: str = "none"
     """What cleans the sound for the acoustic channel alone: ``"none"``, or a denoiser and its strength, ``"webrtc:1"`` to ``"…:4"``."""
     fusion: str = "shipped"
-    """``"shipped"``, or the path of a fusion.json that you have fitted."""
+    """``"shipped"``, or what you have fitted: the folder that ``convemo train fusion`` wrote, or a fusion.json."""
     channels: tuple[Literal["text", "acoustic", "fused"], ...] = CHANNELS
     """Which opinions to form. Without ``"fused"`` the first one named is each utterance's label, and history is not used."""
     weights: Literal["all", "permissive"] = "all"

@@ -59,7 +59,7 @@ class AcousticChannel:
         known = list(DESCRIPTION[: self._described]) == list(model.manifest.get("functionals", ())) and self._described >= len(NAMES)
         if not known or network is None or model.labels is None:
             raise EngineUnavailable(
-                f"a model of these {len(DESCRIPTION)} numbers",
+                f"a model of these {len(NAMES)} functionals and {len(DESCRIPTION) - len(NAMES)} band levels",
                 f"other ones in {model.folder}",
                 "Train it again with `convemo train acoustic`.",
             )

@@ -22,7 +22,7 @@ LICENCE = "Apache-2.0"
 COLUMNS = ("Utterance", "Speaker", "Emotion", "Scene_ID", "Utterance_ID", "Season", "Episode", "Start_Time", "End_Time")
 
 
-def load(root: Path, split: str | None = None, *, mapping: LabelMapping = EMORYNLP) -> tuple[Dialogue, ...]:
+def load(root: Path, split: str | None = None, *, own_labels: bool = False) -> tuple[Dialogue, ...]:
     """One dialogue a scene, its utterances in order, powerful and peaceful ones unlabelled (`mappings.EMORYNLP`).
 
     Times count from the beginning of the episode. Where several speak at once they are one speaker, named as all of them.
@@ -30,20 +30,15 @@ def load(root: Path, split: str | None = None, *, mapping: LabelMapping = EMORYN
     Args:
         root: the folder that holds ``emorynlp_train_final.csv`` and its fellows.
         split: ``"train"``, ``"dev"``, ``"test"``; ``None`` for all.
-        mapping: another one, e.g. `mappings.EMORYNLP_7`.
+        own_labels: all seven labels that published figures are on, powerful and peaceful among them (`mappings.EMORYNLP_7`).
 
     Raises:
         DataError: a file is missing or not in this layout.
         ValueError: no such split.
     """
     check_split(split)
-    parts = SPLITS if split is None else (split,)
+    parts, mapping = SPLITS if split is None else (split,), EMORYNLP_7 if own_labels else EMORYNLP
     return tuple(dialogue for part in parts for dialogue in _read(Path(root) / f"emorynlp_{part}_final.csv", part, mapping))
-
-
-def load_own_labels(root: Path, split: str | None = None) -> tuple[Dialogue, ...]:
-    """The same with the seven labels that published figures are on, powerful and peaceful among them (`mappings.EMORYNLP_7`)."""
-    return load(root, split, mapping=EMORYNLP_7)
 
 
 def _read(path: Path, part: str, mapping: LabelMapping) -> list[Dialogue]:

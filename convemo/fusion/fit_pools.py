@@ -42,7 +42,12 @@ class FittedPools:
 
 
 def fit_pools(
-    part: Part, names: Sequence[str], biases: Mapping[Pattern, Bias], terms: Sequence[GateTerm], settings: FitSettings
+    part: Part,
+    names: Sequence[str],
+    biases: Mapping[Pattern, Bias],
+    terms: Sequence[GateTerm],
+    settings: FitSettings,
+    concerned: Sequence[Pattern] | None = None,
 ) -> FittedPools:
     """All of it for these dialogues.
 
@@ -55,13 +60,14 @@ def fit_pools(
         biases: the kind of bias of each pattern; none for those that are not named.
         terms: what gates what.
         settings: priors.
+        concerned: the patterns; every one of these channels if ``None``.
     """
-    theta = np.zeros(len(terms))
+    concerned, theta = patterns(names) if concerned is None else concerned, np.zeros(len(terms))
     for _ in range(GATE_ROUNDS if terms else 1):
         gates = [Gate({q: float(t) for (n, q), t in zip(terms, theta) if n == name}) for name in names]
         found = FittedPools(_temperatures(part, gates, settings), gates, {})
         ready = found.apply(part)
-        pools = {p: _fit_pool(ready, names, p, biases.get(p, Bias.NONE), settings) for p in patterns(names) if _enough(ready, names, p)}
+        pools = {p: _fit_pool(ready, names, p, biases.get(p, Bias.NONE), settings) for p in concerned if _enough(ready, names, p)}
         found = replace(found, pools=pools)
         before, theta = theta, _fit_gates(ready, names, found, terms, theta, settings)
         if np.allclose(before, theta, atol=1e-3):
@@ -110,7 +116,7 @@ def _held_out_costs(parts, folds, names, concerned: Sequence[Pattern], biases, t
     costs = []
     for fold in sorted(set(folds)):
         inside, outside = split(parts, folds, fold)
-        found = fit_pools(inside, names, biases, terms, settings)
+        found = fit_pools(inside, names, biases, terms, settings, concerned)
         scored = list(_log_likelihoods(found, inside, outside, names, concerned))
         total = sum(weights.sum() for _, weights in scored)
         costs.append(-sum(weights @ log_p for log_p, weights in scored) / total if total else np.nan)

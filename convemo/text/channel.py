@@ -1,15 +1,17 @@
 """The text channel: reads the emotion expressed in the words of each utterance, offline, on a CPU, in milliseconds.
 
-The network is `text.model` as ONNX, its weights stored as int8. It reads one utterance at a time: in a batch, padding and neighbours
-move the last digits of a score, and alone an utterance is encoded the same in a file, in a stream and in any company. What was said
+The network is `text.model` as ONNX, in int8 arithmetic. It reads one utterance at a time, several at once on as many threads: in a batch,
+padding and neighbours move a score, and alone an utterance is encoded the same in a file, in a stream and in any company. What was said
 before enters as the model folder says (`text.reading`), never from further back than 32 utterances, so scoring from `since` on gives the
 rows that scoring from the beginning gives.
 """
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,9 @@ LANGUAGE = "en"
 SHIPPED = weights.ROOT / "text"
 KEPT = 4096
 """Encoded texts that are kept, the latest: a stream comes back to the last ones, and people say "okay" again and again."""
+MOST_THREADS = 4
+FEW = 8
+"""So few utterances are not worth starting threads."""
 BLOCK = 128
 """Utterances that the dialogue transformer is given at once, besides what it looks back at: its cost grows with the square."""
 
@@ -42,7 +47,8 @@ class TextChannel:
 
     Args:
         argument: a model folder made by ``convemo train text``; ``None`` for the one in the package.
-        threads: processor threads, 1 if not given: a single sentence is too little to share out.
+        threads: how many utterances are read at the same time, each on one processor thread, for a single sentence is too little to
+            share out. As many as this process may use if not given, `MOST_THREADS` at most; the scores are the same.
 
     Raises:
         EngineUnavailable: the model folder is missing, damaged, or serves another channel; or onnxruntime is not installed.
@@ -62,9 +68,10 @@ class TextChannel:
         self.model: ModelInfo = model.info(NETWORK)
         self.reading = Reading.from_manifest(model.manifest)
         self._reader = TokenReader(Tokenizer.from_file(str(model.path(TOKENIZER))), self.reading)
+        self._threads = threads or min(MOST_THREADS, _processors())
         self._kept: OrderedDict[tuple[bytes, ...], Any] = OrderedDict()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 1
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         files = (NETWORK, DIALOGUE_NETWORK) if self.reading.context == "dialogue" else (NETWORK,)
         self._networks = {
@@ -138,7 +145,7 @@ class TextChannel:
             return self._nothing()
         if self.reading.context == "dialogue":
             return self._converse(dialogue, wanted)
-        scored = [self._kept_or(self._windows(dialogue, i), self._pooled) for i in wanted]
+        scored = self._each([self._windows(dialogue, i) for i in wanted], self._pooled)
         log_probs, dimensions = zip(*scored)
         return np.stack(log_probs), np.stack(dimensions)
 
@@ -152,7 +159,7 @@ class TextChannel:
             if not rows:
                 continue
             start = max(0, first - self.reading.turns)
-            vectors = np.stack([self._kept_or(self._windows(dialogue, i), self._encoded) for i in range(start, rows[-1] + 1)])
+            vectors = np.stack(self._each([self._windows(dialogue, i) for i in range(start, rows[-1] + 1)], self._encoded))
             inputs = {"vectors": vectors[None], "speakers": speakers[None, start : rows[-1] + 1]}
             scores, values = self._run(DIALOGUE_NETWORK, ["log_probs", "dimensions"], inputs)
             chosen = [i - start for i in rows]
@@ -174,16 +181,22 @@ class TextChannel:
         name = (dialogue.speaker(utterance.speaker).name or utterance.speaker) if self.reading.names else ""
         return self._reader.tokens(utterance.text or ""), self._reader.name_tokens(name), utterance.speaker
 
-    def _kept_or(self, windows: list[dict[str, np.ndarray]], compute: Any) -> Any:
-        """What was computed of the same tokens before, or is now."""
-        key = tuple(array.tobytes() for window in windows for array in window.values())
-        if key in self._kept:
+    def _each(self, utterances: list[list[dict[str, np.ndarray]]], compute: Callable[[list[dict[str, np.ndarray]]], Any]) -> list[Any]:
+        """What was computed of the same tokens before, or is now, for each of these utterances (their windows)."""
+        keys = [tuple(array.tobytes() for window in windows for array in window.values()) for windows in utterances]
+        found = {key: self._kept[key] for key in keys if key in self._kept}
+        new = {key: windows for key, windows in zip(keys, utterances) if key not in found}
+        if self._threads > 1 and len(new) >= FEW:
+            with ThreadPoolExecutor(self._threads) as pool:  # onnxruntime lets go of the interpreter lock while it computes
+                found |= zip(new, pool.map(compute, new.values()))
+        else:
+            found |= {key: compute(windows) for key, windows in new.items()}
+        for key in keys:
+            self._kept[key] = found[key]
             self._kept.move_to_end(key)
-            return self._kept[key]
-        found = self._kept[key] = compute(windows)
-        if len(self._kept) > KEPT:
+        while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-        return found
+        return [found[key] for key in keys]
 
     def _pooled(self, windows: list[dict[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         """Log-probabilities ``(K,)`` and dimensions ``(D,)`` of one utterance, from all its windows."""
@@ -210,6 +223,11 @@ class TextChannel:
 def _batch_of_one(window: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     inputs = {name: array[None].astype(np.int64) for name, array in window.items()}  # (1, T)
     return inputs | {"attention_mask": np.ones_like(inputs["input_ids"])}
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _load_model(folder: str | None) -> weights.ShippedModel:

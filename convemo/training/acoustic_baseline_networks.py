@@ -49,17 +49,15 @@ class MfccCnn(_OnFrames):
         self.register_buffer("cosine", torch.cos(torch.arange(MFCC)[:, None] * place) * (2 / bands) ** 0.5)  # (40, 64)
         sizes = (MFCC, width, width, 2 * width)
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Conv1d(a, b, 5, padding=2), nn.BatchNorm1d(b), nn.ReLU(), nn.MaxPool1d(2, ceil_mode=True), nn.Dropout(dropout))
-            for a, b in pairwise(sizes)
+            nn.Sequential(nn.Conv1d(a, b, 5, padding=2), nn.BatchNorm1d(b), nn.ReLU(), nn.Dropout(dropout)) for a, b in pairwise(sizes)
         )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(4 * width, labels))
 
     def forward(self, frames: Tensor, padding: Tensor) -> Tensor:
         x = (frames[..., MEL] @ self.cosine.T).transpose(1, 2)  # (B, 40, T)
         for block in self.blocks:
-            x = block(x)
-            padding = padding[:, ::2]
-            x = x.masked_fill(padding[:, None], 0.0)
+            x = block(x).masked_fill(padding[:, None], 0.0)
+            x, padding = nn.functional.max_pool1d(x, 2, ceil_mode=True), padding[:, ::2]
         mean = x.sum(dim=-1) / (~padding).sum(dim=-1, keepdim=True)
         return self.head(torch.cat([mean, x.amax(dim=-1)], dim=-1))
 

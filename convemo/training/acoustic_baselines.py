@@ -1,7 +1,7 @@
 """Plain rivals of the acoustic model, on the same clips and parts: ``convemo train acoustic`` with a ``model`` in its configuration.
 
     svm               22 functionals, standardised; support vectors with a Gaussian kernel, the openSMILE recipe (Schuller et al. 2009,
-                      doi:10.21437/Interspeech.2009-103); Platt's probabilities from dev
+                      doi:10.21437/Interspeech.2009-103)
     mfcc-cnn          40 MFCC; three convolutions, mean and maximum over time
     bilstm-attention  log-mel, F0 and energy; a bidirectional LSTM and attention over time (Mirsamadi et al. 2017,
                       doi:10.1109/ICASSP.2017.7952552)
@@ -12,6 +12,7 @@ No history, no augmentation: what one would write first. They give predictions f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,9 @@ from convemo.training.acoustic_data import gather
 from convemo.training.acoustic_scores import Scores, write_predictions
 from convemo.training.predictions import FILE as PREDICTIONS
 from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
+
+Score = Callable[[Clips], np.ndarray]
+"""Log-probabilities ``(N, K)`` of clips."""
 
 
 class BaselineConfig(BaseModel):
@@ -101,14 +105,14 @@ def _labelled(clips: Clips, part: str) -> Clips:
     return chosen.subset(chosen.labels != UNLABELLED)
 
 
-def _svm(clips: Clips, settings: BaselineConfig):
+def _svm(clips: Clips, settings: BaselineConfig) -> Score:
     """Log-probabilities ``(N, K)`` of clips; the SVM's ``C`` is the best of four on dev."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
     from convemo.metrics import unweighted_average_recall
-    from convemo.training.acoustic_features_fit import all_labels, distances, platt
+    from convemo.training.acoustic_features_fit import all_labels, as_probabilities, distances, places_of, sharpness_for
 
     def functionals(of: Clips) -> np.ndarray:
         return of.descriptions[0][:, : len(NAMES)]
@@ -121,16 +125,16 @@ def _svm(clips: Clips, settings: BaselineConfig):
         for strength in (0.3, 1.0, 3.0, 10.0)
     ]
     machine = max(machines, key=lambda m: unweighted_average_recall(m.predict(functionals(dev)), dev.labels))
-    sure = platt(distances(machine, functionals(dev)), dev.labels)
+    sharpness = sharpness_for(distances(machine, functionals(dev)), places_of(dev.labels, machine.classes_))
 
     def score(of: Clips) -> np.ndarray:
-        found = sure.predict_proba(distances(machine, functionals(of)))
-        return np.log(all_labels(found, sure.classes_, len(clips.label_set)))
+        found = as_probabilities(distances(machine, functionals(of)), sharpness)
+        return np.log(all_labels(found, machine.classes_, len(clips.label_set)))
 
     return score
 
 
-def _network(clips: Clips, settings: BaselineConfig, log: RunLog):
+def _network(clips: Clips, settings: BaselineConfig, log: RunLog) -> Score:
     """Log-probabilities ``(N, K)`` of clips, by the network at its best epoch on dev."""
     import torch
     from torch.nn import functional as F

@@ -92,7 +92,7 @@ def boosting(train: Part, labels: int, seed: int) -> Scorer:
 
 
 def support_vectors(train: Part, dev: Part, labels: int, seed: int) -> Scorer:
-    """A support vector machine with a Gaussian kernel; its distances become probabilities by a logistic regression on dev (Platt 1999)."""
+    """A support vector machine with a Gaussian kernel; its distances become probabilities as they fit dev."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
@@ -101,14 +101,15 @@ def support_vectors(train: Part, dev: Part, labels: int, seed: int) -> Scorer:
     (x, known), learnt = _table(dev), _table(train)
     for strength in (0.1, 1.0, 10.0):
         machine = make_pipeline(StandardScaler(), SVC(C=strength, random_state=seed)).fit(*learnt)
-        sure = platt(distances(machine, x), known)
-        nll = negative_log_likelihood(all_labels(sure.predict_proba(distances(machine, x)), sure.classes_, labels), known)
+        far = distances(machine, x)
+        sharpness = sharpness_for(far, places_of(known, machine.classes_))
+        nll = negative_log_likelihood(all_labels(as_probabilities(far, sharpness), machine.classes_, labels), known)
         if nll < best:
-            best, kept = nll, (machine, sure)
-    machine, sure = kept
+            best, kept = nll, (machine, sharpness)
+    machine, sharpness = kept
 
     def score(part: Part) -> list[np.ndarray]:
-        return _of_each(part, lambda x: all_labels(sure.predict_proba(distances(machine, x)), sure.classes_, labels))
+        return _of_each(part, lambda x: all_labels(as_probabilities(distances(machine, x), sharpness), machine.classes_, labels))
 
     return score
 
@@ -178,13 +179,32 @@ def all_labels(probabilities: np.ndarray, classes: Sequence[int], labels: int) -
 
 
 def distances(machine: Any, x: np.ndarray) -> np.ndarray:
-    """``(N, …)``: how far on each side of an SVM's borders."""
+    """``(N, K)`` of the classes that the machine knows: how far an utterance lies on each one's side."""
     found = machine.decision_function(x)
-    return found[:, None] if found.ndim == 1 else found
+    return np.stack([np.zeros(len(found)), found], axis=1) if found.ndim == 1 else found
 
 
-def platt(far: np.ndarray, known: np.ndarray) -> Any:
-    """Probabilities from distances, by logistic regression on utterances that the machine has not seen (Platt 1999)."""
-    from sklearn.linear_model import LogisticRegression
+def as_probabilities(far: np.ndarray, sharpness: float) -> np.ndarray:
+    """Distances as probabilities; the most probable class is the farthest."""
+    scores = np.exp(sharpness * (far - far.max(axis=1, keepdims=True)))
+    return scores / scores.sum(axis=1, keepdims=True)
 
-    return LogisticRegression(max_iter=1000).fit(far, known)
+
+def sharpness_for(far: np.ndarray, places: np.ndarray) -> float:
+    """The sharpness with the best likelihood on utterances that the machine has not seen: of Platt (1999) what moves no label.
+
+    Args:
+        far: ``(N, K)``.
+        places: ``(N,)``: which column is right; -1 for a class that the machine does not know.
+    """
+    known = np.flatnonzero(places >= 0)
+
+    def nll(sharpness: float) -> float:
+        return float(-np.log(np.maximum(as_probabilities(far[known], sharpness)[np.arange(len(known)), places[known]], 1e-12)).mean())
+
+    return min(np.geomspace(0.05, 20, 60), key=nll)
+
+
+def places_of(known: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    """Where each label stands among a machine's classes, -1 where it does not."""
+    return np.array([list(classes).index(label) if label in classes else -1 for label in known])

@@ -71,7 +71,7 @@ def report(found: CrossFit, said: Sequence[Scored], results: Sequence[Mapping[st
             name: {m: asdict(interval(f, groups, p[name], references, resamples=resamples)) for m, f in METRICS.items()} for name in systems
         },
         "gains": {f"{AFTER} − {other}": gains(AFTER, other) for other in (before, best)},
-        "promises": _promises(labels, fused, rows, references),
+        "promises": promises(labels, fused, rows, references),
         "held out, by which channels have scored": found.fusion.parameters.held_out,
     }
 
@@ -104,8 +104,15 @@ def unfitted(labels: LabelSet, names: Sequence[str]) -> Fusion:
     )
 
 
-def _promises(labels: LabelSet, fused: Sequence[Fused], rows: Sequence[np.ndarray], references: np.ndarray) -> dict[str, Any]:
-    """Whether sets and answers keep what they promise."""
+def promises(labels: LabelSet, fused: Sequence[Fused], rows: Sequence[np.ndarray], references: np.ndarray) -> dict[str, Any]:
+    """Whether sets and answers keep what they promise.
+
+    Args:
+        labels: the ``K`` labels.
+        fused: what was said of each dialogue.
+        rows: for each dialogue, which of its utterances count.
+        references: ``(M,)`` class indices of these.
+    """
     chosen = [f.prediction_sets[i] or () for f, there in zip(fused, rows) for i in np.flatnonzero(there)]
     sets = np.array([[label in members for label in labels] for members in chosen])
     answered = ~np.concatenate([f.abstained[there] for f, there in zip(fused, rows)])

@@ -113,7 +113,7 @@ def loader(form: str, own_labels: bool = False) -> Callable[[Path, str], tuple[D
     if form == "jsonl":
         return partial(jsonl.load, labels=None)
     if own_labels and form == "emorynlp":
-        return emorynlp.load_own_labels
+        return partial(emorynlp.load, own_labels=True)
     return registry.find("data", form)
 
 
@@ -141,9 +141,15 @@ def _without(dialogues: Sequence[list[Turn]], said: frozenset[str]) -> list[list
     return [turns for turns in dialogues if not any(as_raw_asr(turn.example.text) in said for turn in turns)]
 
 
-def label_set(train: Iterable[list[Turn]]) -> LabelSet:
-    """The labels that occur, ours first and in our order, then the others by the alphabet."""
+def label_set(train: Iterable[list[Turn]], where: Path) -> LabelSet:
+    """The labels that occur, ours first and in our order, then the others by the alphabet.
+
+    Raises:
+        DataError: none does.
+    """
     found = {label for turns in train for turn in turns for label in turn.example.targets}
+    if not found:
+        raise DataError(where, "a corpus with emotion labels", "none")
     return LabelSet([*(label for label in LABELS if label in found), *sorted(found - set(LABELS))])
 
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_batches_of_dialogues_are_full_by_their_utterances():
 
 def test_labels_are_those_of_the_data_ours_first():
     scenes = [turns(("ana", "No", "boredom"), ("ben", "No", "joy"), ("ana", "No", "awe"), ("ana", "No", "neutral"))]
-    assert label_set(scenes) == ("neutral", "joy", "awe", "boredom")
+    assert label_set(scenes, Path()) == ("neutral", "joy", "awe", "boredom")
 
 
 def test_thinning_keeps_whole_dialogues_spread_over_all():
