@@ -328,6 +328,7 @@ def test_text_only_never_loads_the_acoustic_channel():
 def test_where_no_channel_is_left_every_utterance_says_so():
     analysis = Analyzer(offline=True, policy="text-only", channels="acoustic").analyze(TRANSCRIPT)
     assert set(analysis.channels) == {"acoustic"} and {u.reason for u in analysis} == {"no channel is on"}
+    assert not analysis.channels["acoustic"].calibrated, "what is off has nothing that could be calibrated"
     assert Analyzer(offline=True, channels="acoustic").analyze(TRANSCRIPT)[0].reason == "no sound"
 
 
