@@ -62,9 +62,7 @@ def main() -> None:
     ]
     arrays = to_arrays(turns, reader, start.labels, arguments.folder, None, settings.max_tokens)
     tokens = np.array([len(ids) + 2 for ids in arrays.ids])
-    print(
-        f"{len(arrays)} utterances of {tokens.mean():.1f} tokens (median {np.median(tokens):.0f}), context {settings.context}, {CORES} threads"
-    )
+    print(f"{len(arrays)} utterances of {tokens.mean():.1f} tokens on average, context {settings.context!r}, {CORES} threads")
 
     with tempfile.TemporaryDirectory() as scratch:
         small = arguments.run / "model" if arguments.run else SHIPPED
@@ -93,9 +91,7 @@ def main() -> None:
     for other in ("channel, float32", "torch, batches of 64"):
         same = (small_scores.argmax(1) == scored[other].argmax(1)).mean()
         gap = np.abs(np.exp(small_scores) - np.exp(scored[other])).max(1)
-        print(
-            f"int8 keeps {same:.2%} of the labels of {other}; its probabilities are {gap.mean():.4f} off on average, {gap.max():.3f} at most"
-        )
+        print(f"int8 keeps {same:.2%} of the labels of {other}; probabilities are {gap.mean():.4f} off on average, at most {gap.max():.3f}")
     print(f"model folder: {load_manifest(small).size_bytes / 1e6:.1f} MB")
 
 

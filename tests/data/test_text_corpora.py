@@ -28,6 +28,8 @@ def test_a_scene_is_a_dialogue_and_its_dropped_emotions_stay_as_history(tmp_path
     assert [u.speaker for u in first] == ["Rachel", "Joey", "Monica & Phoebe"]
     assert (first[0].start, first[0].end) == (3.795, 65.004)
     assert first.id != second.id
+    own = find("data", "emorynlp")(root, "dev", own_labels=True)
+    assert [u.label for u in own[0]] == ["neutral", "joy", "powerful"]
 
 
 def test_a_row_with_an_unknown_emotion_is_named(tmp_path):
