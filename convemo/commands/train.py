@@ -36,7 +36,9 @@ def run(what: str, config: Path | None, data: Path, out: Path, **given: Any) -> 
         EngineUnavailable: the extra ``train`` is not installed.
     """
     if not data.exists():
-        raise DataError(data, "a folder of data sets, or one .jsonl file", "no such folder or file", "Name it with --data or in CONVEMO_DATA.")
+        raise DataError(
+            data, "a folder of data sets, or one .jsonl file", "no such folder or file", "Name it with --data or in CONVEMO_DATA."
+        )
     given = {name: value for name, value in given.items() if value is not None}
     if str(given.get("init", "")).startswith(PREFIX):
         what = f"transformers_{what}"

@@ -25,7 +25,7 @@ REPORTED = {"as written": ("written", "recorded"), "as raw ASR": ("raw", "record
 """How the text was read, and in which room the clips, if there are any, were heard; see `scores`. The fit has every reading in every room,
 so that neither tells of the other."""
 TEXT_ONLY = (
-    "EmoryNLP dev, a third each as written, as raw ASR and with simulated ASR errors (transitions also from the labels of its train part)"
+    "EmoryNLP dev, a third each as written, as raw ASR and with simulated ASR errors (shares and order of labels also from its train part)"
 )
 ACOUSTIC_TOO = (
     f"composed dialogues: turns, words and labels of {TEXT_ONLY}; every labelled utterance with the acoustic scores of an acted clip of "

@@ -220,7 +220,10 @@ WHY_LICENCE = (
 )
 SOURCES = (
     Source(
-        "EmoryNLP", "Apache-2.0", "https://github.com/emorynlp/emotion-detection", "dev: fit; test: report; train: order of labels only"
+        "EmoryNLP",
+        "Apache-2.0",
+        "https://github.com/emorynlp/emotion-detection",
+        "dev: fit; test: report; train: shares and order of labels only",
     ),
     Source("RAVDESS", "CC-BY-NC-SA-4.0", "https://zenodo.org/records/1188976", "scores of clips, half of the actors for the fit"),
     Source("nEMO", "CC-BY-NC-SA-4.0", "https://github.com/amu-cai/nEMO", "scores of clips, half of the actors for the fit"),

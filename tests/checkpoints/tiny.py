@@ -65,12 +65,15 @@ def text_checkpoint(
 
 def acoustic_checkpoint(folder: Path, kind: str = "wav2vec2", labels=SEVEN, rate_hz: int = 16_000, seed: int = 1, **config) -> Path:
     """A speech model that gives these labels, with its feature extractor."""
-    from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+    from convemo.checkpoints.load import import_transformers
 
+    transformers = import_transformers()
     name, shape = ACOUSTIC[kind]
     task = "ForAudioClassification" if kind == "whisper" else "ForSequenceClassification"
     _save(folder, name, shape | config, labels, task, seed)
-    extractor = WhisperFeatureExtractor() if kind == "whisper" else Wav2Vec2FeatureExtractor(sampling_rate=rate_hz)
+    extractor = (
+        transformers.WhisperFeatureExtractor() if kind == "whisper" else transformers.Wav2Vec2FeatureExtractor(sampling_rate=rate_hz)
+    )
     extractor.save_pretrained(folder)
     return folder
 
