@@ -41,7 +41,9 @@ def main() -> None:
     parser.add_argument("--text", required=True, help="predictions, or a channel")
     parser.add_argument("--acoustic", required=True, help="predictions, or a channel")
     parser.add_argument("--raw", action="store_true")
-    parser.add_argument("--vectors", type=Path, help="text vectors (.npz: ids, vectors); else those of a frozen sentence encoder")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="a text model that `convemo train text --init transformers:…` fine-tuned: what its head is"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resamples", type=int, default=1000)
     arguments = parser.parse_args()
@@ -109,33 +111,62 @@ def stacked(found):
 
 
 def text_vectors(arguments, parts):
-    """Split → ``(N, W)``: those given, or the frozen sentence encoder's mean over tokens, kept beside the results."""
-    path = arguments.vectors or arguments.out / f"vectors{'_raw' * arguments.raw}.npz"
+    """Split → ``(N, W)``: what the head of a fine-tuned checkpoint is given, or the frozen sentence encoder's mean over tokens; kept
+    beside the results."""
+    path = arguments.out / f"vectors{'_tuned' * bool(arguments.checkpoint)}{'_raw' * arguments.raw}.npz"
     if not path.is_file():
-        texts = {f"{d.id}\t{u.id}": u.text or "" for dialogues in parts.values() for d in dialogues for u in d}
-        np.savez(path, ids=np.array(list(texts)), vectors=encode(list(texts.values())).astype(np.float16))
+        dialogues = [d for part in parts.values() for d in part]
+        vectors = tuned(arguments.checkpoint, dialogues) if arguments.checkpoint else frozen([u.text or "" for d in dialogues for u in d])
+        np.savez(path, ids=np.array([f"{d.id}\t{u.id}" for d in dialogues for u in d]), vectors=vectors.astype(np.float16))
     stored = np.load(path)
     of_id = dict(zip(stored["ids"].tolist(), stored["vectors"].astype(np.float32)))
     return {split: np.stack([of_id[f"{d.id}\t{u.id}"] for d in dialogues for u in d]) for split, dialogues in parts.items()}
 
 
-def encode(texts, batch=64):
+def frozen(texts):
     import torch
     from transformers import AutoTokenizer
 
     from convemo.text.model import encoder_folder, read_encoder
 
     tokenizer, encoder = AutoTokenizer.from_pretrained(str(encoder_folder())), read_encoder(encoder_folder()).eval()
-    order, vectors = np.argsort([len(t) for t in texts]), [None] * len(texts)
+
+    def run(rows):
+        inputs = tokenizer([texts[i] for i in rows], truncation=True, max_length=96, padding=True, return_tensors="pt")
+        mask = inputs["attention_mask"][..., None]
+        mean = (encoder(**inputs).last_hidden_state * mask).sum(dim=1) / mask.sum(dim=1)
+        return torch.nn.functional.normalize(mean, dim=1)
+
+    return in_batches(run, [len(text) for text in texts])
+
+
+def tuned(checkpoint, dialogues):
+    from convemo.text.transformers import TransformersText, with_history
+
+    channel, given = TransformersText(str(checkpoint)), []
+    channel._model.classifier.register_forward_pre_hook(lambda head, inputs: given.append(inputs[0]))
+    windows = [channel._windows(*with_history(d, i, channel.turns))[0] for d in dialogues for i in range(len(d))]
+    lengths = [len(window["input_ids"]) for window in windows]
+
+    def run(rows):
+        channel._run([windows[i] for i in rows])
+        return given.pop()
+
+    return in_batches(run, lengths, alike=True)
+
+
+def in_batches(run, lengths, batch=64, alike=False):
+    """``(N, W)`` of what `run` gives for lists of rows, those of like length together; of equal length only where they must be `alike`."""
+    import torch
+
+    order = np.argsort(lengths, kind="stable")
+    cuts = np.flatnonzero(np.diff(np.array(lengths)[order])) + 1 if alike else []
+    batches = [rows[i : i + batch] for rows in np.split(order, cuts) for i in range(0, len(rows), batch)]
     with torch.inference_mode():
-        for start in range(0, len(texts), batch):
-            rows = order[start : start + batch]
-            inputs = tokenizer([texts[i] for i in rows], padding=True, truncation=True, max_length=96, return_tensors="pt")
-            mask = inputs["attention_mask"][..., None]
-            mean = (encoder(**inputs).last_hidden_state * mask).sum(dim=1) / mask.sum(dim=1)
-            for i, vector in zip(rows, torch.nn.functional.normalize(mean, dim=1).numpy()):
-                vectors[i] = vector
-    return np.stack(vectors)
+        found = np.concatenate([run(rows).float().numpy() for rows in batches])
+    vectors = np.empty_like(found)
+    vectors[order] = found
+    return vectors
 
 
 def report(systems, references, groups, kept, arguments):

@@ -166,6 +166,6 @@ def _quantised(graph: _Graph, activation: str) -> tuple[str, str, str]:
         quiet = f"{activation}.quiet"
         graph.add("Gather", (activation, graph.constant(f"{activation}.channels", np.flatnonzero(loud))), f"{activation}.loud", axis=-1)
         graph.add("Mul", (activation, graph.constant(f"{activation}.mask", (~loud).astype(np.float32))), quiet)
-    names = (f"{activation}.uint8", f"{activation}.scale", f"{activation}.zero")
+    names = (f"{activation}.uint8", f"{activation}.step", f"{activation}.zero")
     graph.add("DynamicQuantizeLinear", (quiet,), *names)
     return names

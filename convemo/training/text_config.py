@@ -43,6 +43,8 @@ class TextConfig(BaseModel):
     names: bool = False
     dialogue_layers: int = Field(2, ge=1, le=8)
     dialogue_heads: tuple[int, int, int] = (2, 2, 2)
+    dialogue_rate: float = Field(5.0, gt=0, le=100)
+    """The dialogue transformer learns so many times faster than the encoder."""
 
     batch_size: int = Field(64, ge=1, le=4096)
     learning_rate: float = Field(2e-4, gt=0, lt=1)
