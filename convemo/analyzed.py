@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convemo.disagreement import Disagreement, disagreement
 from convemo.types import ChannelResult, Evidence, ModelInfo, Recording, Role, Speaker, Utterance, Word
 
 if TYPE_CHECKING:
@@ -124,6 +125,11 @@ class AnalyzedUtterance:
         return {name: w for name, all_of_them in self._analysis.weighting.items() if (w := all_of_them[self.index]) is not None}
 
     @property
+    def disagreement(self) -> Disagreement | None:
+        """That the words express one thing and the voice another; ``None`` if not, or if either is not known."""
+        return disagreement(self._analysis.channels, self.index)
+
+    @property
     def why(self) -> str:
         """The reasons in one line, e.g. ``"anger over neutral: text +1.40, acoustic +0.32, history -0.05; acoustic counted for less (×0.4):
         0.4 s of speech, 3 dB SNR"``; else why there is no score."""
@@ -131,7 +137,9 @@ class AnalyzedUtterance:
             return self.reason or ""
         parts = [f"{name} {value:+.2f}" for name, value in (self.contributions or {}).items() if value]
         brought = f"{self.label} over {self.runner_up}" + (f": {', '.join(parts)}" if parts else "")
-        return "; ".join([brought, *(f"{name} {w}" for name, w in self.weighting.items() if w.notable)])
+        apart = self.disagreement
+        heard = (f"{name} {w}" for name, w in self.weighting.items() if w.notable)
+        return "; ".join([brought, *heard, *([str(apart)] if apart else [])])
 
     def _dimension(self, name: str) -> float | None:
         values = self._analysis.primary.dimensions.get(name)
@@ -143,7 +151,7 @@ class AnalyzedUtterance:
 
     def to_dict(self) -> dict[str, Any]:
         """As it is saved. `label` to `why` are for reading; loading takes them from ``scores`` again."""
-        u, p = self.utterance, self.probabilities
+        u, p, apart = self.utterance, self.probabilities, self.disagreement
         row = {
             "id": u.id,
             "speaker": u.speaker,
@@ -160,6 +168,7 @@ class AnalyzedUtterance:
             "arousal": self.arousal,
             "dominance": self.dominance,
             "why": self.why,
+            "disagreement": None if apart is None else record(apart),
             "contributions": self.contributions,
             "weighting": {name: {"factor": w.factor, "because": list(w.because)} for name, w in self.weighting.items()},
             "scores": {name: _row(result, self.index) for name, result in self._analysis._opinions()},
@@ -179,7 +188,7 @@ def _row(result: ChannelResult, i: int) -> dict[str, Any]:
     return {"log_probs": result.log_probs[i].tolist() if scored else None, "dimensions": dimensions, "reason": result.reasons[i]}
 
 
-def record(value: Word | Evidence | Recording | Speaker | ModelInfo) -> dict[str, Any]:
+def record(value: Word | Evidence | Recording | Speaker | ModelInfo | Disagreement) -> dict[str, Any]:
     """Its fields; `dataclasses.asdict` would copy each of them deeply, which is most of the time that a ten-hour call takes to save."""
     return {name: getattr(value, name) for name in value.__slots__}
 

@@ -1,4 +1,4 @@
-"""The command line: ``convemo analyze``, ``models``, ``doctor``, ``train``, ``eval``. Imports only what draws the help, the rest later."""
+"""The command line: ``convemo analyze``, ``batch``, ``query``, ``models``, ``doctor``, ``train``, ``eval``. Imports only what draws the help, the rest later."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="The weights that come with convemo, and their licences.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(models_app, name="models")
+prompts_app = typer.Typer(help="How language models are asked, and what exactly is sent.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(prompts_app, name="prompts")
 
 
 class Trainable(StrEnum):
@@ -28,6 +30,7 @@ class Trainable(StrEnum):
     scores = "scores"
     speaker = "speaker"
     fusion = "fusion"
+    llm = "llm"
 
 
 @app.callback(invoke_without_command=True)
@@ -54,8 +57,14 @@ def analyze(
         str | None, typer.Option(metavar="SPEC", help="What reads the words: default, default:FOLDER, transformers:PATH_OR_ID.")
     ] = None,
     acoustic: Annotated[str | None, typer.Option(metavar="SPEC", help="What hears the voice: as --text.")] = None,
+    llm: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="A language model as a channel: openai:URL#MODEL, transformers:PATH, vllm:MODEL.")
+    ] = None,
+    llm_prompt: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE.toml", help="How it is asked: a name from `convemo prompts list`, or your own file.")
+    ] = None,
     denoise: Annotated[str | None, typer.Option(help="Noise reduction before voices are judged: none, webrtc:1 to webrtc:4.")] = None,
-    channels: Annotated[str | None, typer.Option(help="Which opinions: text,acoustic,fused.")] = None,
+    channels: Annotated[str | None, typer.Option(help="Which opinions: text,acoustic,llm,fused.")] = None,
     policy: Annotated[str | None, typer.Option(help="text-only; exclude:agent,NAME.")] = None,
     role: Annotated[list[str] | None, typer.Option(metavar="WHO=ROLE", help="channel:0=agent, Ana=customer; repeatable.")] = None,
     speakers: Annotated[int | None, typer.Option(help="How many people speak, if you know.")] = None,
@@ -81,6 +90,8 @@ def analyze(
         "diarizer": diarizer,
         "text": text,
         "acoustic": acoustic,
+        "llm": llm,
+        "llm_prompt": llm_prompt,
         "denoise": denoise,
         "channels": channels,
         "policy": policy,
@@ -94,6 +105,95 @@ def analyze(
     }
     given = {name: value for name, value in settings.items() if value is not None}
     raise typer.Exit(command.run(files, transcript, out, format, role or [], config, given, json, enroll or []))
+
+
+@app.command()
+def batch(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help="Files, folders, 'globs*', manifests (CSV, JSONL).")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of results. The same command goes on where a run stopped.")],
+    workers: Annotated[int | None, typer.Option(min=1, help="How many at a time; as many as there are processors if not given.")] = None,
+    format: Annotated[str, typer.Option(help="parquet (always written), csv, jsonl; several with commas.")] = "parquet",
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
+    redact: Annotated[str | None, typer.Option(metavar="WHAT", help="Take out of all texts, before all else: numbers,emails.")] = None,
+    purpose: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept in run.json.")] = None,
+    cache_gb: Annotated[float, typer.Option(metavar="GB", min=0, help="How much of what stages make is kept; 0 as --no-cache.")] = 2.0,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no stages.")] = False,
+    engine: Annotated[str, typer.Option(help="local, or ray.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster; Ray on this machine if not given.")] = None,
+    asr: Annotated[str | None, typer.Option(help="As for analyze, and so are all that follow.")] = None,
+    diarizer: Annotated[str | None, typer.Option()] = None,
+    text: Annotated[str | None, typer.Option(metavar="SPEC")] = None,
+    acoustic: Annotated[str | None, typer.Option(metavar="SPEC")] = None,
+    llm: Annotated[str | None, typer.Option(metavar="SPEC")] = None,
+    llm_prompt: Annotated[str | None, typer.Option(metavar="NAME|FILE.toml")] = None,
+    denoise: Annotated[str | None, typer.Option()] = None,
+    channels: Annotated[str | None, typer.Option()] = None,
+    fusion: Annotated[str | None, typer.Option(metavar="FOLDER", help="What `convemo train fusion` made.")] = None,
+    policy: Annotated[str | None, typer.Option(help="text-only; exclude:agent,NAME.")] = None,
+    role: Annotated[list[str] | None, typer.Option(metavar="WHO=ROLE")] = None,
+    speakers: Annotated[int | None, typer.Option()] = None,
+    enroll: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE")] = None,
+    language: Annotated[str | None, typer.Option()] = None,
+    translate: Annotated[bool, typer.Option("--translate")] = False,
+    weights: Annotated[str | None, typer.Option(help="all, permissive.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="TOML")] = None,
+    smooth: Annotated[bool, typer.Option("--smooth")] = False,
+    describe: Annotated[bool, typer.Option("--describe")] = False,
+    offline: Annotated[bool, typer.Option("--offline")] = False,
+) -> None:
+    """Analyse any number of conversations into one folder; killed at any moment, the same command goes on. Needs convemo[batch]."""
+    from convemo.commands import batch as command
+
+    settings = {
+        "asr": asr,
+        "diarizer": diarizer,
+        "text": text,
+        "acoustic": acoustic,
+        "llm": llm,
+        "llm_prompt": llm_prompt,
+        "denoise": denoise,
+        "channels": channels,
+        "fusion": fusion,
+        "policy": policy,
+        "num_speakers": speakers,
+        "language": language,
+        "translate": translate or None,
+        "weights": weights,
+        "smooth": smooth or None,
+        "describe": describe or None,
+        "offline": offline or None,
+    }
+    status = command.run(
+        inputs,
+        out,
+        formats=format,
+        roles=role or [],
+        enroll=enroll or [],
+        config=config,
+        settings={name: value for name, value in settings.items() if value is not None},
+        workers=workers,
+        engine=engine,
+        address=address,
+        redact=redact,
+        purpose=purpose,
+        cache=0 if no_cache else cache_gb,
+        retry_failed=retry_failed,
+        dry_run=dry_run,
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT over the tables utterances and calls.")],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="The folder that `convemo batch` wrote.")],
+    format: Annotated[str | None, typer.Option(help="table (if not given), csv, json.")] = None,
+) -> None:
+    """Ask the results of a batch in SQL. Reads nothing else, and writes nothing. Needs convemo[batch]."""
+    from convemo.commands import query as command
+
+    command.run(sql, results, format)
 
 
 @models_app.command("list")
@@ -110,6 +210,28 @@ def models_path(name: Annotated[str, typer.Argument(help="A name that `convemo m
     from convemo.commands import models
 
     models.path(name)
+
+
+@prompts_app.command("list")
+def prompts_list(json: Annotated[bool, typer.Option("--json", help="One JSON object a prompt.")] = False) -> None:
+    """The prompts that come with convemo."""
+    from convemo.commands import prompts
+
+    prompts.show_all(json)
+
+
+@prompts_app.command("show")
+def prompts_show(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="A name that `convemo prompts list` shows, or your own file.")],
+    file: Annotated[str | None, typer.Argument(metavar="[TRANSCRIPT]", help="A conversation; without it only what is always sent.")] = None,
+    utterance: Annotated[int | None, typer.Option(metavar="N", help="The utterance to ask about, counted from 1; else the last.")] = None,
+    order: Annotated[int, typer.Option(metavar="N", help="Which order of the options, counted from 1.")] = 1,
+    policy: Annotated[str | None, typer.Option(help="As for analyze: exclude:agent,NAME.")] = None,
+) -> None:
+    """What is sent to the model, word by word."""
+    from convemo.commands import prompts
+
+    prompts.show(name, file, utterance, order, policy)
 
 
 @app.command()
@@ -133,16 +255,22 @@ def train(
         typer.Option(metavar="NAME=SPEC", help="fusion: a channel, or predictions on disk: llm=answers.jsonl; repeatable."),
     ] = None,
     init: Annotated[
-        str | None, typer.Option(metavar="default|FOLDER|transformers:PATH", help="text, acoustic: the model to start from.")
+        str | None, typer.Option(metavar="default|FOLDER|transformers:PATH", help="text, acoustic, llm: the model to start from.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
     fold: Annotated[int | None, typer.Option(metavar="1-6", help="acoustic: the fold of EmoBox to train for.")] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="llm: write OUT/merged too, a plain checkpoint; of a finished training, that alone.")
+    ] = False,
 ) -> None:
     """Train a channel or the fusion, as the shipped weights were or on your own data. Needs convemo[train]."""
     from convemo.commands import train as command
 
     data, out = data or Path(os.environ.get("CONVEMO_DATA", "data")), out or Path("runs") / what.value
-    command.run(what.value, config, data, out, channel=channel, init=init, seed=seed, fold=fold)
+    if merge and (out / "model").is_dir():
+        command.merge(out)
+    else:
+        command.run(what.value, config, data, out, channel=channel, init=init, seed=seed, fold=fold, merge=merge or None)
 
 
 @app.command("eval")
@@ -151,7 +279,7 @@ def evaluate(
     channels: Annotated[str | None, typer.Option(help="Systems side by side: text,acoustic,fused; fused is all, text+llm some.")] = None,
     channel: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=SPEC", help="Predictions (llm=answers.jsonl), a model folder, transformers:PATH; repeatable."),
+        typer.Option(metavar="NAME=SPEC", help="Predictions (llm=answers.jsonl), a model folder, transformers:PATH, llm:ENGINE; repeatable."),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Which part is scored: train, dev, test, all.")] = None,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of data sets; else $CONVEMO_DATA.")] = None,
@@ -169,6 +297,8 @@ def evaluate(
     speakers: Annotated[str | None, typer.Option(metavar="error=SHARE", help="Utterances that are given to another speaker.")] = None,
     resamples: Annotated[int, typer.Option(min=1, help="Draws of the bootstrap.")] = 1000,
     robustness: Annotated[bool, typer.Option("--robustness", help="Also draw the matrix of worse and worse conditions.")] = False,
+    device: Annotated[str, typer.Option(help="Where checkpoints and language models run: auto, cpu, cuda, cuda:1 …")] = "auto",
+    offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing.")] = False,
 ) -> None:
     """How good each channel and their fusion are, with intervals: on a suite, or on your own data."""
     from convemo.commands import eval as command
@@ -188,6 +318,8 @@ def evaluate(
         conditions={"text": text, "audio": audio, "missing": missing, "speakers": speakers},
         resamples=resamples,
         robustness=robustness,
+        device=device,
+        offline=offline,
     )
 
 

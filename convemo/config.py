@@ -17,6 +17,7 @@ from convemo.policy import Policy
 from convemo.types import Role
 
 CHANNELS = ("text", "acoustic", "fused")
+"""Which opinions are formed if nobody says; where a language model is given, its own before they are fused."""
 
 
 class AnalyzerConfig(BaseModel):
@@ -36,12 +37,23 @@ class AnalyzerConfig(BaseModel):
     """The text channel: ``"default"``, ``"default:FOLDER"`` with weights of your own, or ``"transformers:PATH_OR_ID"``, any checkpoint."""
     acoustic: str = "default"
     """The acoustic channel: as for text; ``"transformers:PATH_OR_ID"`` is an audio classifier (wav2vec2, HuBERT, WavLM, Whisper …)."""
+    llm: str | None = None
+    """A language model that reads the words too: ``"openai:URL#MODEL"``, ``"transformers:PATH"``, ``"vllm:MODEL"``, or the folder that
+    ``convemo train llm`` wrote; see docs/llm.md."""
+    llm_prompt: str | None = None
+    """How it is asked: a name that ``convemo prompts list`` shows, or the path of a TOML file of that form. ``None``: with the prompt that
+    it was taught with, and any other model with ``"zero-shot"``."""
+    llm_permutations: int | None = Field(None, ge=1, le=100)
+    """Orders of the options that its answers are averaged over; ``None`` for as many as there are labels."""
+    llm_calibration: Literal["none", "null", "batch"] = "none"
+    """What is taken out of its answers: ``"null"``, what it answers to nothing; ``"batch"``, the mean of the conversation so far."""
     denoise: str = "none"
     """What cleans the sound for the acoustic channel alone: ``"none"``, or a denoiser and its strength, ``"webrtc:1"`` to ``"…:4"``."""
     fusion: str = "shipped"
     """``"shipped"``, or what you have fitted: the folder that ``convemo train fusion`` wrote, or a fusion.json."""
-    channels: tuple[Literal["text", "acoustic", "fused"], ...] = CHANNELS
-    """Which opinions to form. Without ``"fused"`` the first one named is each utterance's label, and history is not used."""
+    channels: tuple[Literal["text", "acoustic", "llm", "fused"], ...] = CHANNELS
+    """Which opinions to form; where `llm` is given, its own is among them unless others are named.
+    Without ``"fused"`` the first one named is each utterance's label, and history is not used."""
     weights: Literal["all", "permissive"] = "all"
     """``"permissive"`` leaves off every channel whose weights may not be used commercially."""
     language: str | None = Field(None, pattern="^[a-z]{2,3}$")
@@ -76,7 +88,7 @@ class AnalyzerConfig(BaseModel):
     @classmethod
     def _some_channel(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not set(value) - {"fused"}:
-            raise ValueError("name at least one of text, acoustic: 'fused' alone has nothing to fuse")
+            raise ValueError("name at least one of text, acoustic, llm: 'fused' alone has nothing to fuse")
         return tuple(dict.fromkeys(value))
 
     @field_validator("roles", mode="before")
@@ -91,6 +103,11 @@ class AnalyzerConfig(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> AnalyzerConfig:
+        if self.llm is not None and "channels" not in self.model_fields_set:
+            # Around pydantic: it was not set by anybody, so that a config made from this one without an llm asks for none.
+            object.__setattr__(self, "channels", ("text", "acoustic", "llm", "fused"))
+        if self.llm is None and "llm" in self.channels:
+            raise ValueError("channels: llm needs a language model: llm='transformers:PATH', --llm")
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
             raise ValueError(f"min_speakers {self.min_speakers} is more than max_speakers {self.max_speakers}")
         if self.num_speakers and not (self.min_speakers or 1) <= self.num_speakers <= (self.max_speakers or self.num_speakers):

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from convemo import registry, weights
 from convemo.errors import ConvemoError
 
-ENGINES = ("asr", "diarizer", "denoiser", "text", "acoustic")
+ENGINES = ("asr", "diarizer", "denoiser", "text", "acoustic", "llm")
 """The kinds of part that can be missing; readers and writers need nothing that the default install lacks."""
 
 RUNTIME = ("numpy", "av", "soxr", "onnxruntime", "tokenizers")
@@ -29,7 +29,7 @@ class Finding:
     """One part: whether it can be used here and, if not, why and the command that mends it."""
 
     kind: str
-    """``"runtime"``, ``"asr"``, ``"diarizer"``, ``"denoiser"``, ``"text"``, ``"acoustic"``, ``"weights"`` or ``"extra"``."""
+    """``"runtime"``, ``"asr"``, ``"diarizer"``, ``"denoiser"``, ``"text"``, ``"acoustic"``, ``"llm"``, ``"weights"`` or ``"extra"``."""
     name: str
     usable: bool
     why: str = ""

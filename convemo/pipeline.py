@@ -27,6 +27,8 @@ from convemo.dialogue.voices import describe_voices, withhold_voices
 from convemo.diarize.channels import ChannelDiarizer
 from convemo.diarize.enroll import KnownSpeakers
 from convemo.fusion import Fusion
+from convemo.fusion.pool import PRIOR_WEIGHT
+from convemo.llm.spec import KEYS, ChannelSpec, open_or_explain
 from convemo.results import Analysis
 from convemo.source import Opened, Source, opened
 from convemo.types import ChannelResult, Dialogue, Diarization, LabelSet, Transcript
@@ -56,6 +58,9 @@ class Analyzer:
     >>> [utterance.label for utterance in Analyzer().analyze(chat)]
     ['joy']
     """
+
+    threads: int | None = None
+    """Processor threads of each channel; ``None`` leaves that to the channel. The scores are the same."""
 
     def __init__(
         self,
@@ -93,10 +98,14 @@ class Analyzer:
         """
         denoiser = self._denoiser  # if it is missing, that is told before an hour of transcription
         with opened(source, transcript, rate_hz, conversation, self.config.limits, self._stage("decode")) as given:
-            dialogue, heard, notes = self._listen(given, id)
-            dialogue, undescribed = self._describe(dialogue, given.audio)
-            channels, silent = self._judge(dialogue, given.audio, denoiser)
-            return self._conclude(dialogue, channels, given, heard, (*notes, *undescribed, *silent))
+            return self._account(given, id, denoiser)
+
+    def _account(self, given: Opened, id: str | None, denoiser: Denoiser | None) -> Analysis:
+        """The story, once what was given is open."""
+        dialogue, heard, notes = self._listen(given, id)
+        dialogue, undescribed = self._describe(dialogue, given.audio)
+        channels, silent = self._judge(dialogue, given.audio, denoiser)
+        return self._conclude(dialogue, channels, given, heard, (*notes, *undescribed, *silent))
 
     # Who said what ------------------------------------------------------------------------------------------------
 
@@ -194,7 +203,8 @@ class Analyzer:
                 notes.append(f"The {name} channel is off: {why_not}.")
                 continue
             cleaned = name == "acoustic" and denoiser is not None and audio is not None
-            result = self._predict(name, channel, shown, denoiser.denoise(audio) if cleaned else audio)
+            heard = denoiser.denoise(audio) if cleaned else None if policy.mode == "text-only" else audio
+            result = self._predict(name, channel, shown, heard)
             results[name] = _all_rows(replace(result, channel=name), dialogue, visible, excluded)
             notes += getattr(channel, "notes", ())
         if not results:
@@ -210,7 +220,7 @@ class Analyzer:
     def _predict(self, name: str, channel: Channel, dialogue: Dialogue, audio: Audio | None) -> ChannelResult:
         """The channel's scores, some utterances at a time, so that a long conversation shows how far it is."""
         parts = []
-        at_once = max(_FEWEST_AT_ONCE, -(-len(dialogue) // _MOST_TIMES))
+        at_once = max(_FEWEST_AT_ONCE, -(-len(dialogue) // _MOST_TIMES), len(dialogue) if getattr(channel, "whole", False) else 1)
         for since in range(0, max(len(dialogue), 1), at_once):
             until = min(since + at_once, len(dialogue))
             parts.append(channel.predict(replace(dialogue, utterances=dialogue.utterances[:until]), audio, since=since))
@@ -235,11 +245,12 @@ class Analyzer:
             "context": "smooth: later utterances inform earlier ones" if config.smooth else "causal",
             **(given.origin or {}),
             **heard,
+            **{name: channel.account for name, (channel, _) in self._channels.items() if name in channels and hasattr(channel, "account")},
         }
         opinions = {name: fusion.calibrate(name, result) for name, result in channels.items()}
         unfitted = [name for name, opinion in opinions.items() if fused and opinion.valid.any() and not opinion.calibrated]
         notes += tuple(
-            f"The fusion was not fitted on {opinions[name].model.id}, which is heard as the {name} channel that it knows, uncalibrated: "
+            f"The fusion was not fitted on {opinions[name].model.id}, which is heard {_as_what(name, fusion)}, uncalibrated: "
             "`convemo train fusion --data` fits it."
             for name in unfitted
         )
@@ -276,8 +287,14 @@ class Analyzer:
         if name == "acoustic" and self.config.policy.mode == "text-only":
             return None, "the policy is text-only, so no voice is judged"
         spec, config = getattr(self.config, name), self.config
-        machine = registry.understood(name, spec, device=config.device, offline=config.offline, announce=self._announce)
-        channel = registry.build(name, spec, **machine)
+        if name == "llm":
+            asked = ChannelSpec.parse(spec, **{of: getattr(config, f"llm_{of}") for of in KEYS})
+            channel = open_or_explain(asked, device=config.device, offline=config.offline, announce=self._announce)
+        else:
+            machine = registry.understood(
+                name, spec, device=config.device, offline=config.offline, announce=self._announce, threads=self.threads
+            )
+            channel = registry.build(name, spec, **machine)
         if self.config.weights == "permissive" and not channel.model.permissive:
             return None, f"its weights are {channel.model.licence}, which weights='permissive' leaves out"
         return channel, ""
@@ -316,6 +333,12 @@ def _unscored(name: str, labels: LabelSet, dialogue: Dialogue, excluded: Mapping
     """A channel that is off: every row says so."""
     reasons = tuple(excluded.get(u.speaker, "no channel is on") for u in dialogue)
     return ChannelResult(name, labels, np.zeros((len(dialogue), len(labels))), reasons)
+
+
+def _as_what(name: str, fusion: Fusion) -> str:
+    """How the fusion takes a channel that it was not fitted on."""
+    known = name in fusion.parameters.channels
+    return f"as the {name} channel that it knows" if known else f"with the weight that unknown channels get ({PRIOR_WEIGHT})"
 
 
 def _name(dialogue: Dialogue, speaker: str) -> str:

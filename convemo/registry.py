@@ -38,6 +38,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "default": "convemo.acoustic.default:DefaultAcoustic",
         "transformers": "convemo.acoustic.transformers:TransformersAcoustic",
     },
+    "llm": {
+        "openai": "convemo.llm.openai:OpenAIEngine",
+        "transformers": "convemo.llm.transformers:TransformersEngine",
+        "vllm": "convemo.llm.vllm:VllmEngine",
+    },
+    "redactor": {"numbers": "convemo.batch.redact:numbers", "emails": "convemo.batch.redact:emails"},
     "reader": {
         "vtt": "convemo.readers.vtt:read",
         "srt": "convemo.readers.srt:read",

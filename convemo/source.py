@@ -22,12 +22,12 @@ from convemo.types import Dialogue, Transcript
 Source = str | os.PathLike | np.ndarray | Transcript | Dialogue
 Said = TypeVar("Said", Transcript, Dialogue)
 
-_AUDIO_SUFFIXES = (
+AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".mkv", ".mov"),
     *(".aac", ".aiff", ".aif", ".au", ".caf", ".wma", ".w64", ".amr", ".3gp"),
 )
 _LIST_SUFFIXES = (".m3u8", ".m3u", ".pls", ".mpd", ".sdp", ".ffconcat", ".cue")
-_TEXT_SUFFIXES = (".vtt", ".srt", ".json", ".jsonl", ".csv", ".tsv", ".txt")
+TEXT_SUFFIXES = (".vtt", ".srt", ".json", ".jsonl", ".csv", ".tsv", ".txt")
 _HEAD_BYTES = 4096
 
 
@@ -98,9 +98,9 @@ def is_transcript(path: str | os.PathLike) -> bool:
         raise AudioError(path, "a recording", f"a list of others, as {suffix} says", "Pass the recordings themselves, one by one.")
     head = _head(path)
     if not head:  # missing, empty, a folder, a pipe: whoever reads it next says what is wrong
-        return suffix in _TEXT_SUFFIXES
-    text = _looks_like_text(head) or (suffix in _TEXT_SUFFIXES and b"\0" not in head)
-    if text and suffix in _AUDIO_SUFFIXES:
+        return suffix in TEXT_SUFFIXES
+    text = _looks_like_text(head) or (suffix in TEXT_SUFFIXES and b"\0" not in head)
+    if text and suffix in AUDIO_SUFFIXES:
         raise AudioError(path, f"a recording, as {suffix} says", "text", "If it is a transcript, rename it, or pass it as transcript=.")
     return text
 

@@ -22,7 +22,7 @@ SETTINGS = "convemo.json"
 WEIGHTS = "*.safetensors"
 PICKLES = "pytorch_model*.bin"
 UNKNOWN_LICENCE = "unknown"
-_BESIDE = ("tokenizer*", "vocab*", "merges.txt", "*.model", "*tokens*.json", "p*processor_config.json", "README.md", SETTINGS)
+_BESIDE = ("tokenizer*", "vocab*", "merges.txt", "*.model", "*tokens*.json", "p*processor_config.json", "chat_template*", "README.md")
 _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -101,10 +101,18 @@ def find(name: str, *, offline: bool = False, pickle: bool = False, announce: hu
 
 def _fetch(name: str, weights: str, announce: hub.Announce) -> Path:
     try:
-        return hub.fetch(name, (weights, CONFIG), _BESIDE, f"the checkpoint {name}", f"hf download {name}", announce)
+        return hub.fetch(name, (weights, CONFIG), (*_BESIDE, SETTINGS), f"the checkpoint {name}", f"hf download {name}", announce)
     except EngineUnavailable as error:
         if "HTTP 404" not in error.found:
             raise
+        if weights.endswith(".safetensors"):
+            try:
+                # Beyond 5 GB, weights lie in parts, listed in an index.
+                parts = (f"{weights}.index.json", "model-*.safetensors", CONFIG)
+                return hub.fetch(name, parts, (*_BESIDE, SETTINGS), f"the checkpoint {name}, in parts", f"hf download {name}", announce)
+            except EngineUnavailable as second:
+                if "HTTP 404" not in second.found:
+                    raise
         hint = "Check the id. If it has pytorch_model.bin alone, which is a pickle, and you trust it, add ?weights=pickle."
         raise EngineUnavailable(f"{weights} in {hub.endpoint()}/{name}", "none of that name", hint) from error
 
@@ -142,7 +150,7 @@ def _read(folder: Path, name: str, pickle: bool) -> Checkpoint:
     if not here and not any(folder.glob(PICKLES)):
         raise EngineUnavailable(f"weights ({WEIGHTS}) in {folder}", "none", "Copy the folder again, whole.")
     settings = read_settings(folder / SETTINGS) if (folder / SETTINGS).is_file() else CheckpointSettings()
-    return Checkpoint(folder, name, config, settings, settings.licence or _stated_licence(folder / "README.md"), not here)
+    return Checkpoint(folder, name, config, settings, settings.licence or stated_licence(folder / "README.md"), not here)
 
 
 def read_settings(path: Path) -> CheckpointSettings:
@@ -163,7 +171,7 @@ def read_settings(path: Path) -> CheckpointSettings:
         ) from error
 
 
-def _stated_licence(readme: Path) -> str:
+def stated_licence(readme: Path) -> str:
     """The licence in the YAML head of a model card (https://huggingface.co/docs/hub/model-cards), without a YAML parser."""
     try:
         text = readme.read_text(encoding="utf-8", errors="replace")[:20_000]

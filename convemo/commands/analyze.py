@@ -47,9 +47,9 @@ def run(
     if out is not None:
         _make_folder(out)
     if roles:
-        settings["roles"] = dict(_role(text) for text in roles)
+        settings["roles"] = dict(role_of(text) for text in roles)
     if enroll:
-        settings["enroll"] = dict(_known_voice(text) for text in enroll)
+        settings["enroll"] = dict(known_voice(text) for text in enroll)
     made = AnalyzerConfig.make(AnalyzerConfig.from_toml(config) if config else None, **settings)
     inputs = frozenset(os.path.realpath(file) for file in (*files, transcript) if file is not None)  # no error for a loop of links
     failed, names, bars = 0, _Names(), _Bars(quiet=json)
@@ -123,14 +123,14 @@ def _suffixes(formats: str) -> list[str]:
     return [known[part] for part in wanted]
 
 
-def _role(text: str) -> tuple[str, str]:
+def role_of(text: str) -> tuple[str, str]:
     who, separator, role = text.rpartition("=")
     if not separator or not who:
         raise ConfigError("WHO=ROLE, such as channel:0=agent", repr(text))
     return who, role
 
 
-def _known_voice(text: str) -> tuple[str, str]:
+def known_voice(text: str) -> tuple[str, str]:
     name, _, file = text.partition("=")
     if not name or not file:
         raise ConfigError("NAME=FILE, such as Ana=ana.wav", repr(text))

@@ -21,6 +21,8 @@ from convemo.evaluation.lineup import open_lineup
 from convemo.evaluation.run import evaluate
 from convemo.evaluation.write import write
 
+INJECTION, SHIPPED = "injection", "shipped"
+
 
 def run(
     what: str,
@@ -38,12 +40,24 @@ def run(
     conditions: dict[str, str | None] | None = None,
     resamples: int = 1000,
     robustness: bool = False,
+    device: str = "auto",
+    offline: bool = False,
 ) -> None:
     """Evaluates, shows the table and writes the four files.
 
     Raises:
         ConvemoError: the options make no sense, data are missing, or a channel cannot be used.
     """
+    if what == INJECTION:
+        asked = {"split": split, "folds": folds, "seeds": seeds, "labels": labels, "unit": unit, **(conditions or {})}
+        if given := [f"--{name}" for name in asked if asked[name] is not None] + ["--robustness"] * robustness:
+            expected = "--channels, --channel, --data FILE.jsonl, --fusion, --resamples and --out with `convemo eval injection`"
+            raise ConfigError(expected, ", ".join(given))
+        from convemo.commands import injection
+
+        specs = dict(map(_named, channel))
+        told = {"fusion": SHIPPED if fusion == FIT else fusion, "resamples": resamples, "command": command_line()}
+        return injection.run(data=data, out=out, channels=_names(channels), specs=specs, device=device, offline=offline, **told)
     out = out or Path("runs") / "eval" / Path(what).stem
     if out.exists() and not out.is_dir():
         raise ResultError(out, "a folder for the results", "a file of that name", "Name another with --out.")
@@ -63,7 +77,8 @@ def run(
             bars.update(task, description=stage, completed=done, total=total)
 
         data_set = benchmarks.load(what, data, split=split, folds=folds, unit=unit, labels=_names(labels))
-        lineup = open_lineup(data_set, _names(channels), dict(map(_named, channel)), _seeds(seeds))
+        machine = {"device": device, "offline": offline, "announce": console.print}
+        lineup = open_lineup(data_set, _names(channels), dict(map(_named, channel)), _seeds(seeds), **machine)
         under.missing.check(tuple(lineup.specs))
         settings: dict[str, Any] = {"fusion": fusion, "resamples": resamples, "command": command_line(), "progress": progress}
         evaluation = evaluate(data_set, lineup, under, **settings)

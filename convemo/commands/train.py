@@ -16,8 +16,11 @@ from convemo.checkpoints.spec import PREFIX
 from convemo.errors import ConfigError, DataError, EngineUnavailable
 from convemo.training.acoustic_kind import kind
 
+LLM = "llm"
 TABLE = "table.md"
 """What a training may write for people to read at once."""
+KINDS = {"acoustic_features": " on features in place of sound", "acoustic_baselines": " of a baseline"}
+"""Modules behind another's name, as people know them."""
 
 
 def run(what: str, config: Path | None, data: Path, out: Path, **given: Any) -> None:
@@ -40,7 +43,8 @@ def run(what: str, config: Path | None, data: Path, out: Path, **given: Any) -> 
             data, "a folder of data sets, or one .jsonl file", "no such folder or file", "Name it with --data or in CONVEMO_DATA."
         )
     given = {name: value for name, value in given.items() if value is not None}
-    if str(given.get("init", "")).startswith(PREFIX):
+    asked = what
+    if str(given.get("init", "")).startswith(PREFIX) and what != LLM:
         what = f"transformers_{what}"
     elif what == "acoustic":
         what = kind(config, data)
@@ -48,7 +52,7 @@ def run(what: str, config: Path | None, data: Path, out: Path, **given: Any) -> 
     try:
         train = import_module(f"convemo.training.{what}").train
         if unknown := [name for name in given if name not in signature(train).parameters]:
-            raise ConfigError(f"what `convemo train {what}` takes", " ".join(f"--{name}" for name in unknown))
+            raise ConfigError(f"what `convemo train {asked}`{KINDS.get(what, '')} takes", " ".join(f"--{name}" for name in unknown))
         with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bars:
             task = bars.add_task(what, total=None, visible=sys.stderr.isatty())
             train(config, data, out, lambda stage, done, total: bars.update(task, description=stage, completed=done, total=total), **given)
@@ -59,9 +63,26 @@ def run(what: str, config: Path | None, data: Path, out: Path, **given: Any) -> 
     print(f"Written: {out}")
 
 
+def merge(run: Path) -> None:
+    """Merges the adapter of a finished training into its model.
+
+    Raises:
+        ConfigError: there is no adapter.
+        EngineUnavailable: the extra ``llm`` is not installed, or the model is not here.
+    """
+    try:
+        from convemo.training import llm
+
+        print(f"Written: {llm.merged(run)}")
+    except ImportError as error:
+        raise EngineUnavailable("the training packages", f"no {error.name}", "Install them: pip install 'convemo[llm]'.") from error
+
+
 def _default_config(what: str, data: Path) -> Path:
     """The settings of what we ship; for one file of data, those for data of one's own."""
     configs = Path(str(files("convemo.training") / "configs"))
+    if what == LLM:
+        return configs / f"{what}_1b.toml"
     if data.is_dir() or what.startswith("transformers_"):
         return configs / f"{what}.toml"
     if not (own := configs / f"{what}_own.toml").is_file():

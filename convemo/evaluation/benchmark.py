@@ -19,7 +19,7 @@ from convemo import registry
 from convemo.data import SPLITS, jsonl
 from convemo.errors import ConfigError, DataError
 from convemo.scoring import labels as label_sets
-from convemo.types import Dialogue, LabelSet
+from convemo.types import LABELS, Dialogue, LabelSet, Utterance
 
 WHOLE = "all"
 SUITES, BUNDLED = "convemo.suites", "convemo.suites.data"
@@ -64,6 +64,8 @@ class Benchmark:
     """Empty where there is no such part."""
     train: tuple[Dialogue, ...] = ()
     """Of these a fusion learns how often labels occur and follow each other; empty where utterances are in no order of their own."""
+    dimensional: bool = False
+    """Whether nobody judged an emotion, but dimensions are given: then these are evaluated, and `labels` are those of `types`."""
     known: tuple[Dialogue, ...] = ()
     """All dialogues of the data, also of other parts: what predictions may be about."""
     split: str = WHOLE
@@ -76,7 +78,13 @@ class Benchmark:
     suite: str | None = None
     systems: tuple[str, ...] = ("text", "acoustic", "fused")
     channels: Mapping[str, str] = field(default_factory=dict)
+    data: str = ""
+    """The data set, as the registry names it."""
     sha256: str = ""
+
+    def counts(self, utterance: Utterance) -> bool:
+        """Whether the utterance has a reference that figures are made of."""
+        return bool(utterance.dimensions) if self.dimensional else utterance.label is not None
 
     def unit_of(self, dialogue: Dialogue, speaker: str) -> str:
         """What an utterance of this speaker is drawn with."""
@@ -124,16 +132,18 @@ def load(
     if wanted not in (WHOLE, *SPLITS) or (wanted != WHOLE and wanted not in given):
         raise ConfigError(f"a part among {', '.join((*sorted(given), WHOLE))}", repr(wanted), "Name it with --split.")
     test = everything if wanted == WHOLE else read(wanted)
-    counted = LabelSet(labels or suite.labels or label_sets.of(everything))
-    if unknown := set(counted) - set(label_sets.of(everything)):
-        raise ConfigError(f"labels among {', '.join(label_sets.of(everything))}", ", ".join(sorted(unknown)))
+    dimensional = not any(u.label for d in everything for u in d) and any(u.dimensions for d in everything for u in d)
+    occurring = LABELS if dimensional else label_sets.of(everything)
+    counted = LabelSet(labels or suite.labels or occurring)
+    if unknown := set(counted) - set(occurring):
+        raise ConfigError(f"labels among {', '.join(occurring)}", ", ".join(sorted(unknown)))
     key = folds or suite.folds
     has_dev = suite.dev in given and wanted not in (WHOLE, suite.dev) and key is None
     dev = read(suite.dev) if has_dev else ()
     train = read("train") if has_dev and "train" in given - {wanted, suite.dev} and not suite.shuffled else ()
     arrange = _arrangement(counted, suite.shuffled)
     test, dev, train = (tuple(map(arrange, part)) for part in (test, dev, train))
-    if not any(u.label is not None for d in test for u in d):
+    if not dimensional and not any(u.label is not None for d in test for u in d):
         raise DataError(path, f"labelled utterances in part {wanted}", "none")
     unit = unit or suite.unit
     for dialogue in test:
@@ -144,6 +154,7 @@ def load(
         test=test,
         dev=dev,
         train=train,
+        dimensional=dimensional,
         known=everything,
         split=wanted,
         unit=unit,
@@ -153,6 +164,7 @@ def load(
         suite=None if what.endswith(".jsonl") else name,
         systems=suite.systems,
         channels=suite.channels,
+        data=suite.data,
         sha256=_fingerprint(test, dev),
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from convemo.errors import ConfigError, ResultError
 from convemo.evaluation.figures import Figures
-from convemo.evaluation.measures import measure
+from convemo.evaluation.measures import verdict
 from convemo.evaluation.run import SCHEMA, plain
 from convemo.evaluation.slices import MIN_UTTERANCES
 from convemo.evaluation.write import PREDICTIONS, load
@@ -238,7 +238,6 @@ def _value(
 
 
 def outcome(row: Mapping[str, Any]) -> int:
-    """1 if the second is better, -1 if it is worse, 0 if that cannot be told once the number of tests is reckoned with."""
-    if row["p_holm"] >= LEVEL:
-        return 0
-    return (1 if row["difference"] > 0 else -1) * (1 if measure(row["metric"]).higher_is_better else -1)
+    """1 if the second is better, -1 if it is worse, 0 if that cannot be told (`measures.verdict`) once the number of tests is reckoned
+    with."""
+    return verdict(row["metric"], row) if row["p_holm"] < LEVEL else 0

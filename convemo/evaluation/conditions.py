@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from convemo.dialogue.channel import Channel
 from convemo.evaluation import degrade_audio, degrade_speakers, degrade_text, missing
 from convemo.evaluation.degrade_audio import AudioCondition
 from convemo.evaluation.degrade_speakers import SpeakerCondition
 from convemo.evaluation.degrade_text import TextCondition
 from convemo.evaluation.missing import MissingCondition
-from convemo.scoring import Scored
+from convemo.scoring import Predictions, Scored
+from convemo.scoring.score import listens
 from convemo.scoring.sound import Heard, hear
 from convemo.types import Dialogue
 
@@ -61,6 +63,17 @@ class Conditions:
     def inputs(self) -> Conditions:
         """What scores depend on: where all of a channel is missing there is nothing to ask it, and the others do not read its input."""
         return replace(self, missing=MissingCondition({name: share for name, share in self.missing.shares.items() if share < 1}))
+
+    def reaching(self, channel: Channel) -> Conditions:
+        """Those of them that a channel can notice: what is only read does not sound worse on the telephone. Under conditions that are the
+        same for a channel it says the same."""
+        if isinstance(channel, Predictions):
+            return Conditions(seed=self.seed)
+        if not listens(channel):
+            return replace(self, audio=AudioCondition(), missing=self.missing.only("text"))
+        if channel.name == "acoustic":
+            return replace(self, text=TextCondition(), missing=self.missing.only("acoustic"))
+        return self
 
     def apply(self, dialogues: Sequence[Dialogue]) -> tuple[Dialogue, ...]:
         """The dialogues as channels get them, their sound aside, which `hear` makes. References and ids stay."""

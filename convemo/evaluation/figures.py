@@ -41,7 +41,7 @@ class Figures:
     """
 
     probabilities: np.ndarray  # (S, N, K)
-    references: np.ndarray  # (N,)
+    references: np.ndarray | None  # (N,); None where only dimensions are known
     sets: np.ndarray | None  # (S, N, K)
     dimensions: Mapping[str, np.ndarray]  # (S, N) each
     dimension_references: Mapping[str, np.ndarray]  # (N,) each
@@ -59,6 +59,8 @@ class Figures:
     @cached_property
     def _metrics(self) -> dict[str, tuple[Any, Any]]:
         """Metric → its value for one seed, its draws for one seed."""
+        if self.references is None:
+            return self._dimension_metrics()
         y, found = self.references, {}
         won = self.probabilities.argmax(axis=2)  # (S, N)
         surest = self.probabilities.max(axis=2)
@@ -113,18 +115,27 @@ class Figures:
         for name, by_seed in self.values.items():
             low, high = limits(draws[name], float(by_seed.mean()))
             told[name] = {"value": float(by_seed.mean()), "low": low, "high": high, "seeds": by_seed.tolist() if len(by_seed) > 1 else []}
+        if self.references is None:
+            return {"metrics": told}
         mean, y = self.probabilities.mean(axis=0), self.references
         won, surest = mean.argmax(axis=1), mean.max(axis=1)
         classes = metrics.by_class(won, y, len(labels))
+        told["ece"]["by_chance"] = float(np.mean([metrics.calibration_error_by_chance(p) for p in self.probabilities]))
         return {
             "metrics": told,
             "classes": {
-                label: {"precision": c.precision, "recall": c.recall, "f1": c.f1, "support": c.support} for label, c in zip(labels, classes)
+                label: {"precision": c.precision, "recall": c.recall, "f1": c.f1, "support": c.support} | self._held(k)
+                for k, (label, c) in enumerate(zip(labels, classes))
             },
             "confusion": metrics.confusion_matrix(won, y, len(labels)).tolist(),
             "reliability": [{"confidence": b.confidence, "accuracy": b.accuracy, "count": b.count} for b in metrics.reliability(mean, y)],
             "risk_coverage": metrics.risk_coverage(surest, won == y, CURVE_POINTS).tolist(),
         }
+
+    def _held(self, label: int) -> dict[str, float]:
+        """How often the sets of one label's utterances hold it, where sets are promised and there are such utterances."""
+        here = self.references == label
+        return {} if self.sets is None or not here.any() else {"set_coverage": float(self.sets[:, here, label].mean())}
 
     def among(self, rows: np.ndarray) -> dict[str, float]:
         """The figures that slices have, on ``(N,)`` booleans or indices of rows; the mean over seeds."""

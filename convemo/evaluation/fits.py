@@ -126,6 +126,7 @@ class Together:
         if self.alone:
             return told
         told["weights"] = {name: dict(pool.weights) for name, pool in known.patterns.items() if set(pool.weights) <= set(self.channels)}
+        told["prior"] = {name: dict(known.patterns[name].bias) for name in told["weights"] if known.patterns[name].bias}
         told["gates"] = {name: dict(channel.gate) for name, channel in here.items() if channel.gate}
         told["history"] = {name: getattr(known.history, name) for name in ("own", "other", "sharpness")}
         return told | {"fitted_on": known.fitted_on}
@@ -177,7 +178,7 @@ def fit_systems(
     Raises:
         ConfigError: too little to fit on, or the fusion that was fitted before chooses among other labels.
     """
-    learned_from = benchmark.test if benchmark.folds else benchmark.dev
+    learned_from = () if benchmark.dimensional else benchmark.test if benchmark.folds else benchmark.dev
     if fusion != FIT or not learned_from:
         return _before(benchmark, lineup, "shipped" if fusion == FIT else fusion, asked_for=fusion != FIT)
     part = benchmark.split if benchmark.folds else "dev"
@@ -248,7 +249,8 @@ def _before(benchmark: Benchmark, lineup: Lineup, name: str, *, asked_for: bool)
                 wanted = f"channels that choose among {', '.join(fusion.labels)}, as the fusion {name!r} does"
                 raise ConfigError(wanted, f"others in {system.name}", hint)
     if not asked_for and name in SHIPPED and any(not system.alone for system in lineup.systems):
-        notes.append(f"The fusion is the shipped one, for there is nothing here to fit it on. {hint}")
+        why = "" if benchmark.dimensional else f" {hint}"
+        notes.append(f"The fusion is the shipped one, for there is nothing here to fit it on.{why}")
     return Fits(name, judges, None, tuple(dict.fromkeys(notes)))
 
 

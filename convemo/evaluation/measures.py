@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from convemo.metrics import Interval
@@ -81,16 +82,28 @@ def interval_text(name: str, value: float | None, low: float | None, high: float
     return of.show(value, signed=signed) + limits
 
 
-def verdict(name: str, low: float | None, high: float | None) -> int:
-    """1 if a difference with these limits is an improvement, -1 if it is the contrary, 0 if the data do not tell (or there are none).
+def verdict(name: str, difference: Mapping[str, float | None]) -> int:
+    """1 if a difference is an improvement, -1 if it is the contrary, 0 if the data do not tell.
 
-    >>> verdict("weighted_f1", 0.01, 0.03), verdict("nll", 0.01, 0.03), verdict("nll", -0.01, 0.03)
+    They tell where the interval leaves out zero, and the difference is one still with the digits that it is shown with: a hundredth of a
+    point can be sure and is nothing all the same.
+
+    Args:
+        name: the metric.
+        difference: ``difference``, ``low`` and ``high``, as ``paired`` of results.json has them.
+
+    >>> def told(name, difference, low, high):
+    ...     return verdict(name, {"difference": difference, "low": low, "high": high})
+    >>> told("weighted_f1", 0.02, 0.01, 0.03), told("nll", 0.02, 0.01, 0.03), told("nll", 0.01, -0.01, 0.03)
     (1, -1, 0)
+    >>> told("uar", -0.0003, -0.0009, -0.0001)  # shown as 0.0 [-0.1, 0.0]
+    0
     """
-    if low is None or high is None:
+    low, high, of = difference["low"], difference["high"], measure(name)
+    if low is None or high is None or of.show(difference["difference"]).strip("−0.") == "":
         return 0
     sign = (low > 0) - (high < 0)
-    return sign if measure(name).higher_is_better else -sign
+    return sign if of.higher_is_better else -sign
 
 
 def as_record(interval: Interval) -> dict[str, float]:

@@ -52,6 +52,10 @@ class MissingCondition:
         if channels and all(self.shares.get(name) == 1 for name in channels):
             raise ConfigError(f"at least one channel that is left by {_OPTION}", str(self))
 
+    def only(self, channel: str) -> MissingCondition:
+        """What this channel lacks, and nothing else."""
+        return MissingCondition({name: share for name, share in self.shares.items() if name == channel})
+
     def lacks(self, channel: str, dialogue: str, utterance: str, seed: int = 0) -> bool:
         """Whether this channel gets nothing of this utterance. Those that lack at a small share lack at a larger one too."""
         share = self.shares.get(channel, 0.0)

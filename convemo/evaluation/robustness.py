@@ -149,9 +149,9 @@ def _differences(fused: _Said, channel: _Said, references: np.ndarray, units: np
 
 def worst(cell: Mapping[str, Any], metric: str) -> tuple[str, Mapping[str, float]] | None:
     """The channel that fusing gains least on (the best that was available, where all score the same), and the paired difference."""
-    sign = verdict(metric, 1.0, 1.0)
+    sign = 1 if measure(metric).higher_is_better else -1
     found = [(name, d[metric]) for name, d in cell["against"].items()]
-    return min(found, key=lambda one: (verdict(metric, one[1]["low"], one[1]["high"]), sign * one[1]["difference"])) if found else None
+    return min(found, key=lambda one: (verdict(metric, one[1]), sign * one[1]["difference"])) if found else None
 
 
 def count(cells: Sequence[Mapping[str, Any]], metric: str) -> dict[str, int]:
@@ -165,7 +165,7 @@ def count(cells: Sequence[Mapping[str, Any]], metric: str) -> dict[str, int]:
     for cell in cells:
         if least := worst(cell, metric):
             told["cells"] += 1
-            told[{1: "better", 0: "not told apart", -1: "worse"}[verdict(metric, least[1]["low"], least[1]["high"])]] += 1
+            told[{1: "better", 0: "not told apart", -1: "worse"}[verdict(metric, least[1])]] += 1
     return told
 
 
@@ -197,7 +197,7 @@ def markdown(cells: Sequence[Mapping[str, Any]]) -> str:
             row += [interval_text(metric, t["value"], t["low"], t["high"]) if t else "–" for t in told]
         for metric in HELD:
             name, d = worst(cell, metric) or ("", None)
-            mark = "" if d is None else {1: " better", 0: "", -1: " **worse**"}[verdict(metric, d["low"], d["high"])]
+            mark = "" if d is None else {1: " better", 0: "", -1: " **worse**"}[verdict(metric, d)]
             row.append("–" if d is None else f"{interval_text(metric, d['difference'], d['low'], d['high'], signed=True)} ({name}){mark}")
         rows.append([text.replace("|", "\\|") for text in row])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -95,7 +95,7 @@ def evaluate(
             "labelled": len(compared),
             "compared": int(compared.sum()),
         },
-        "labels": list(benchmark.labels),
+        "labels": [] if benchmark.dimensional else list(benchmark.labels),
         "conditions": conditions.described,
         "seeds": list(lineup.seeds),
         "resamples": resamples,
@@ -104,7 +104,7 @@ def evaluate(
         "systems": {
             system.name: {
                 "models": _models(system, lineup),
-                "calibrated": _calibrated(system, fits),
+                "calibrated": _calibrated(system, fits) if said[system.name].scored.any() and not benchmark.dimensional else None,
                 "scored": int(said[system.name].scored.sum()),
                 "reasons": dict(said[system.name].reasons.most_common()),
                 **(figures[system.name].summary(draws[system.name], benchmark.labels) if system.name in figures else {"metrics": {}}),
@@ -112,7 +112,7 @@ def evaluate(
             for system in lineup.systems
         },
         "paired": paired(draws, figures),
-        "slices": _slices(benchmark, figures, heard, compared),
+        "slices": {} if benchmark.dimensional else _slices(benchmark, figures, heard, compared),
         "fusion": fits.parameters,
         "provenance": _provenance(lineup, fits),
     }
@@ -128,13 +128,13 @@ class _Said:
     reasons: Counter[str]
     sets: np.ndarray | None  # (S, N, K)
     dimensions: Mapping[str, np.ndarray]  # (S, N)
-    references: np.ndarray  # (N,)
+    references: np.ndarray | None  # (N,)
     dimension_references: Mapping[str, np.ndarray]  # (N,)
 
     @classmethod
     def of(cls, system: System, benchmark: Benchmark, by_seed: Sequence[Sequence[Judgement]]) -> _Said:
-        labelled = np.array([u.label is not None for d in benchmark.test for u in d], dtype=bool)
-        references = [u for d in benchmark.test for u in d if u.label is not None]
+        labelled = np.array([benchmark.counts(u) for d in benchmark.test for u in d], dtype=bool)
+        references = [u for d in benchmark.test for u in d if benchmark.counts(u)]
         reasons = [[r for judged in judgements for r in judged.reasons] for judgements in by_seed]  # S lists of all utterances
         why_not = [next((r for r in column if r is not None), None) for column in zip(*reasons)]
         why_not = [r for r, there in zip(why_not, labelled) if there]
@@ -154,7 +154,7 @@ class _Said:
                 n: stacked([[j.dimensions.get(n, np.full(len(j.reasons), np.nan)) for j in judgements] for judgements in by_seed])
                 for n in names
             },
-            references=np.array([benchmark.labels.index(u.label) for u in references]),
+            references=None if benchmark.dimensional else np.array([benchmark.labels.index(u.label) for u in references]),
             dimension_references={n: np.array([(u.dimensions or {}).get(n, np.nan) for u in references]) for n in known},
         )
 
@@ -162,7 +162,7 @@ class _Said:
         """On these rows, all of which it has scored."""
         return Figures(
             self.probabilities[:, rows],
-            self.references[rows],
+            None if self.references is None else self.references[rows],
             None if self.sets is None else self.sets[:, rows],
             {name: values[:, rows] for name, values in self.dimensions.items()},
             {name: values[rows] for name, values in self.dimension_references.items()},
@@ -174,7 +174,7 @@ def _sets(judged: Judgement) -> np.ndarray:
 
 
 def _units(benchmark: Benchmark) -> np.ndarray:
-    return np.array([benchmark.unit_of(d, u.speaker) for d in benchmark.test for u in d if u.label is not None], dtype=object).astype(str)
+    return np.array([benchmark.unit_of(d, u.speaker) for d in benchmark.test for u in d if benchmark.counts(u)], dtype=object).astype(str)
 
 
 def _slices(benchmark: Benchmark, figures: Mapping[str, Figures], said: Mapping[str, _Said], compared: np.ndarray) -> dict[str, Any]:
@@ -233,8 +233,8 @@ def _provenance(lineup: Lineup, fits: Fits) -> dict[str, Any]:
 def _predictions(benchmark: Benchmark, said: Mapping[str, _Said]) -> list[dict[str, Any]]:
     """Mean over seeds, to five decimals; null where a system has no score."""
     means = {name: np.round(s.probabilities.mean(axis=0), 5) for name, s in said.items()}
-    labelled = [(d, u) for d in benchmark.test for u in d if u.label is not None]
-    kinds = slices(benchmark)
+    labelled = [(d, u) for d in benchmark.test for u in d if benchmark.counts(u)]
+    kinds = {} if benchmark.dimensional else slices(benchmark)
     return [
         {
             "dialogue": d.id,

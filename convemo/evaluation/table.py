@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 FIRST = ("weighted_f1", "uar", "accuracy", "nll", "ece", "accuracy_at_80")
+DIMENSIONAL = ("ccc_valence", "ccc_arousal", "ccc_dominance", "mae_valence", "mae_arousal", "mae_dominance")
 """The metrics that fit a terminal; the others are in table.md."""
 TOLD = ("weighted_f1", "uar", "nll", "ece")
 """The metrics whose differences are told."""
@@ -22,7 +23,8 @@ def renderable(results: Mapping[str, Any]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    shown = [name for name in FIRST if any(name in s["metrics"] for s in results["systems"].values())]
+    wanted = FIRST if results["labels"] else DIMENSIONAL
+    shown = [name for name in wanted if any(name in s["metrics"] for s in results["systems"].values())]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("")
     for name in shown:
@@ -42,12 +44,17 @@ def markdown(results: Mapping[str, Any]) -> str:
     for name in shown:
         cells = [s["metrics"].get(name) for s in systems.values()]
         rows.append([_title(name), *(interval_text(name, c["value"], c["low"], c["high"]) if c else "–" for c in cells)])
+    if any("by_chance" in s["metrics"].get("ece", {}) for s in systems.values()):
+        chance = [s["metrics"].get("ece", {}).get("by_chance") for s in systems.values()]
+        rows.append(["ECE % of a perfectly calibrated system", *(measure("ece").show(value) for value in chance)])
     rows.append(["utterances scored", *(str(s["scored"]) for s in systems.values())])
     rows.append(["calibrated on", *(s["calibrated"] or "nothing" for s in systems.values())])
     parts = [f"# {heading(results)}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
     for block in (differences(results), notes(results)):
         if block:
             parts.append("\n".join(f"- {line}" for line in block))
+    if held := _sets_by_label(results):
+        parts.append(held)
     by_slice = _slices(results)
     if by_slice:
         parts.append(by_slice)
@@ -60,10 +67,8 @@ def heading(results: Mapping[str, Any]) -> str:
     """What was evaluated, in one line."""
     data, under = results["data"], conditions(results)
     part = "" if data["split"] == "all" else f" {data['split']}"
-    return (
-        f"{data['name']}{part}: {data['compared']} utterances of {data['dialogues']} dialogues, {len(results['labels'])} labels"
-        f"{f', {under}' if under else ''}"
-    )
+    labels = f", {len(results['labels'])} labels" if results["labels"] else ", dimensions only"
+    return f"{data['name']}{part}: {data['compared']} utterances of {data['dialogues']} dialogues{labels}{f', {under}' if under else ''}"
 
 
 def conditions(results: Mapping[str, Any]) -> str:
@@ -76,8 +81,8 @@ def differences(results: Mapping[str, Any]) -> list[str]:
     """Every pair of systems in a sentence: by how much, how sure, and whether that is better."""
     pairs: dict[tuple[str, str], list[str]] = {}
     for row in results["paired"]:
-        if row["metric"] in TOLD:
-            better = verdict(row["metric"], row["low"], row["high"])
+        if row["metric"] in TOLD or not results["labels"]:
+            better = verdict(row["metric"], row)
             mark = {1: " better", -1: " worse", 0: ""}[better]
             text = f"{measure(row['metric']).title} {interval_text(row['metric'], row['difference'], row['low'], row['high'], signed=True)}"
             pairs.setdefault((row["a"], row["b"]), []).append(text + mark)
@@ -119,6 +124,17 @@ def _two_lines(name: str, cell: Mapping[str, Any] | None) -> str:
 
 
 SLICE_METRIC = "weighted_f1"
+
+
+def _sets_by_label(results: Mapping[str, Any]) -> str:
+    """How often the sets hold the truth, for each label by itself, as they promise."""
+    classes_of = {name: s.get("classes", {}) for name, s in results["systems"].items()}
+    promising = {name: classes for name, classes in classes_of.items() if any("set_coverage" in c for c in classes.values())}
+    rows = [["set coverage %", "occurs", *promising], ["---", "---:", *("---:" for _ in promising)]]
+    for label in results["labels"] if promising else ():
+        found = [classes[label] for classes in promising.values()]
+        rows.append([_cell(label), str(found[0]["support"]), *(measure("set_coverage").show(c.get("set_coverage")) for c in found)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) if promising else ""
 
 
 def _slices(results: Mapping[str, Any]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import IO, BinaryIO, TextIO
 
 from convemo.errors import ResultError
 
@@ -26,12 +26,29 @@ def writing(path: str | os.PathLike, newline: str = "\n") -> Iterator[TextIO]:
     Raises:
         ResultError: the folder or the file cannot be written.
     """
+    # A lone surrogate in a text becomes "?".
+    with _replacing(path, lambda part: open(part, "x", encoding="utf-8", errors="replace", newline=newline)) as file:
+        yield file
+
+
+@contextmanager
+def writing_bytes(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """The same of bytes.
+
+    Raises:
+        ResultError: the folder or the file cannot be written.
+    """
+    with _replacing(path, lambda part: open(part, "xb")) as file:
+        yield file
+
+
+@contextmanager
+def _replacing(path: str | os.PathLike, create: Callable[[Path], IO]) -> Iterator[IO]:
     path = Path(path)
     part = path.parent / f".convemo-{secrets.token_hex(8)}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # "x": never into a file or link that somebody else has put there. A lone surrogate in a text becomes "?".
-        file = open(part, "x", encoding="utf-8", errors="replace", newline=newline)  # noqa: SIM115
+        file = create(part)  # "x": never into a file or link that somebody else has put there
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -40,7 +57,7 @@ def writing(path: str | os.PathLike, newline: str = "\n") -> Iterator[TextIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -51,7 +68,7 @@ def _unwritable(path: Path, error: OSError) -> ResultError:
     return ResultError(path, "a file that can be written", error.strerror or str(error), "Choose another folder, or make room.")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the rename itself survive a power cut; Windows has no such call and does not need it.
 
     Some network file systems refuse it, and so does a folder that we may write to and not read. The file is whole by then.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,12 +18,22 @@ def write(analysis: Analysis, path: Path) -> None:
     Raises:
         ResultError: the file cannot be written, or the analysis holds what JSON does not have.
     """
-    with writing(path) as file:  # one utterance at a time: all of ten hours as one text would take most of a gigabyte
-        before, _, after = dumps(analysis._outline(), path, indent=1).partition(_NO_UTTERANCES)
-        file.write(f"{before}{_NO_UTTERANCES[:-1]}")
-        for number, u in enumerate(analysis):
-            file.write(f"{',' if number else ''}\n  {dumps(u.to_dict(), path)}")
-        file.write(f"{_NO_UTTERANCES[-1]}{after}\n")
+    with writing(path) as file:
+        for piece in pieces(analysis, path):
+            file.write(piece)
+
+
+def pieces(analysis: Analysis, path: str | Path) -> Iterator[str]:
+    """The same text bit by bit, one utterance at a time: all of ten hours as one text would take most of a gigabyte.
+
+    Raises:
+        ResultError: the analysis, meant for `path`, holds what JSON does not have.
+    """
+    before, _, after = dumps(analysis._outline(), path, indent=1).partition(_NO_UTTERANCES)
+    yield f"{before}{_NO_UTTERANCES[:-1]}"
+    for number, u in enumerate(analysis):
+        yield f"{',' if number else ''}\n  {dumps(u.to_dict(), path)}"
+    yield f"{_NO_UTTERANCES[-1]}{after}\n"
 
 
 def load(path: str | Path) -> Analysis:

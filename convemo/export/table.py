@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from convemo.disagreement import VOICE, WORDS
 from convemo.results import Analysis, AnalyzedUtterance
 
 COLUMNS = (
@@ -19,11 +20,12 @@ EVIDENCE = ("speech_s", "snr_db", "overlap", "clipping", "asr_confidence", "spea
 def columns(analysis: Analysis) -> list[str]:
     """All columns: `COLUMNS`, ``p_LABEL`` for each label, `EVIDENCE`, ``CHANNEL_label`` and ``CHANNEL_confidence`` for each channel.
 
-    Where voices were described, ``voice.NAME`` and ``voice_deviation.NAME`` for each of their numbers follow.
+    Where both words and voice were judged, ``disagreement`` follows; where voices were described, ``voice.NAME`` and
+    ``voice_deviation.NAME`` for each of their numbers follow.
     """
     labels = [f"p_{label}" for label in analysis.primary.labels]
     channels = [f"{name}_{what}" for name in analysis.channels for what in ("label", "confidence")]
-    return [*COLUMNS, *labels, *EVIDENCE, *channels, *_voice_columns(analysis)]
+    return [*COLUMNS, *labels, *EVIDENCE, *channels, *_disagreement_column(analysis), *_voice_columns(analysis)]
 
 
 def rows(analysis: Analysis) -> Iterator[dict[str, Any]]:
@@ -31,6 +33,10 @@ def rows(analysis: Analysis) -> Iterator[dict[str, Any]]:
     voice = [column.partition(".")[::2] for column in _voice_columns(analysis)]
     for u in analysis:
         yield _row(analysis, u) | {f"{what}.{name}": (getattr(u, what) or {}).get(name) for what, name in voice}
+
+
+def _disagreement_column(analysis: Analysis) -> list[str]:
+    return ["disagreement"] if VOICE in analysis.channels and any(name in analysis.channels for name in WORDS) else []
 
 
 def _voice_columns(analysis: Analysis) -> list[str]:
@@ -66,6 +72,8 @@ def _row(analysis: Analysis, u: AnalyzedUtterance) -> dict[str, Any]:
         label = max(own, key=own.get) if own else None
         row[f"{name}_label"] = label
         row[f"{name}_confidence"] = _rounded(own[label]) if own else None
+    if _disagreement_column(analysis):
+        row["disagreement"] = None if (apart := u.disagreement) is None else str(apart)
     return row
 
 

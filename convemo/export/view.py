@@ -138,7 +138,7 @@ def _reasons(u: AnalyzedUtterance) -> tuple[Text, Text]:
     weighty = {name: value for name, value in (u.contributions or {}).items() if abs(value) >= _WORTH_SHOWING}
     parts = (f"{name} {value:+.1f}" for name, value in sorted(weighty.items(), key=lambda item: -abs(item[1])))
     heard = (f"{name} {weighting}" for name, weighting in u.weighting.items() if weighting.notable)
-    return Text(u.runner_up or ""), Text("; ".join(filter(None, [", ".join(parts), *heard])))
+    return Text(u.runner_up or ""), Text("; ".join(filter(None, [", ".join(parts), *heard, str(u.disagreement or "")])))
 
 
 def as_html(analysis: Analysis) -> str:

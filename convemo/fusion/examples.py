@@ -27,7 +27,7 @@ class Part:
     qualities: np.ndarray  # (N, Q), see `gating.qualities`
     labels: np.ndarray  # (N,), -1 where there is no reference
     speakers: tuple[str, ...]
-    weights: np.ndarray  # (N,), 1 / how often this dialogue occurs: random compositions of one dialogue are not new evidence
+    weights: np.ndarray  # (N,), over how often this dialogue occurs: random compositions of one dialogue are not new evidence
 
 
 def agreed(results: Sequence[Channels]) -> tuple[list[str], tuple[str, ...]]:
@@ -45,13 +45,19 @@ def agreed(results: Sequence[Channels]) -> tuple[list[str], tuple[str, ...]]:
     return names, sets.pop()
 
 
-def as_parts(dialogues: Sequence[Dialogue], results: Sequence[Channels], names: Sequence[str], labels: Sequence[str]) -> list[Part]:
-    """Every dialogue with its channels' scores.
+def as_parts(
+    dialogues: Sequence[Dialogue],
+    results: Sequence[Channels],
+    names: Sequence[str],
+    labels: Sequence[str],
+    weights: Mapping[str, float] | None = None,
+) -> list[Part]:
+    """Every dialogue with its channels' scores; its rows count as much as `weights` says of its id, once over all its occurrences.
 
     Raises:
         ConfigError: a reference is not among the labels, a channel's scores are calibrated already, or there are too few of them.
     """
-    occurs = Counter(d.id for d in dialogues)
+    occurs, share = Counter(d.id for d in dialogues), weights or {}
     parts = []
     for dialogue, channels in zip(dialogues, results, strict=True):
         unknown = {u.label for u in dialogue if u.label is not None} - set(labels)
@@ -66,15 +72,17 @@ def as_parts(dialogues: Sequence[Dialogue], results: Sequence[Channels], names: 
                 log_probs[c], available[c] = channels[name].log_probs, channels[name].valid
         indices = np.array([-1 if u.label is None else labels.index(u.label) for u in dialogue], dtype=int)
         speakers = tuple(u.speaker for u in dialogue)
-        weights = np.full(len(dialogue), 1 / occurs[dialogue.id])
-        parts.append(Part(log_probs, available, qualities(dialogue), indices, speakers, weights))
+        counts = np.full(len(dialogue), share.get(dialogue.id, 1.0) / occurs[dialogue.id])
+        parts.append(Part(log_probs, available, qualities(dialogue), indices, speakers, counts))
     found = round(sum(p.weights[p.available.any(axis=0) & (p.labels >= 0)].sum() for p in parts))
     if found < MIN_EXAMPLES:
         raise ConfigError(f"at least {MIN_EXAMPLES} utterances with a label and a score", str(found), "A few hundred give a useful fit.")
     return parts
 
 
-def with_shares_of(more: Sequence[Dialogue], parts: Sequence[Part], labels: Sequence[str]) -> list[Part]:
+def with_shares_of(
+    more: Sequence[Dialogue], parts: Sequence[Part], labels: Sequence[str], weights: Mapping[str, float] | None = None
+) -> list[Part]:
     """The parts with rows weighed so that every label is as frequent as in these parts and the further dialogues together.
 
     A few hundred utterances say what a channel's score means, but not how often people are afraid: MELD's dev part is off by four points in
@@ -86,7 +94,10 @@ def with_shares_of(more: Sequence[Dialogue], parts: Sequence[Part], labels: Sequ
     for part in parts:
         there = part.labels >= 0
         here += np.bincount(part.labels[there], weights=part.weights[there], minlength=len(labels))
-    further = Counter(u.label for d in {d.id: d for d in more}.values() for u in d)
+    further: Counter[str | None] = Counter()
+    for dialogue in {d.id: d for d in more}.values():
+        for u in dialogue:
+            further[u.label] += (weights or {}).get(dialogue.id, 1.0)
     both = here + [further[label] for label in labels]
     known = here > 0
     factors = np.ones(len(labels) + 1)  # the last one is that of rows without a label

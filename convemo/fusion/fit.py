@@ -1,7 +1,7 @@
 """Fusion from labelled dialogues: every number by negative log-likelihood, every promise checked on dialogues left out.
 
 calibrate each channel, gate it by its evidence, weigh each pattern of channels  →  weigh the history  →  hold back what is not trusted
-the same on all folds but one, for the one left out  →  prediction sets, abstention, honest figures
+the same on all folds but one, for the one left out  →  keep the history if it helped there  →  prediction sets, abstention, honest figures
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from convemo.errors import ConfigError
 from convemo.fusion.conformal import ConformalSets, abstention_threshold
 from convemo.fusion.examples import Channels, Part, agreed, as_parts, joined, with_shares_of
-from convemo.fusion.fit_pools import fit_pools, helpful_biases, helpful_terms
+from convemo.fusion.fit_pools import fit_pools, helpful_biases, helpful_terms, worth_it
 from convemo.fusion.fuse import Fusion
 from convemo.fusion.history import History, Transitions, estimate_transitions
 from convemo.fusion.loglinear import fit_weights
@@ -28,7 +28,7 @@ from convemo.fusion.parameters import (
 )
 from convemo.fusion.pool import PoolWeights, pattern_name, pool_terms
 from convemo.fusion.settings import FitSettings
-from convemo.metrics import accuracy, aurc, expected_calibration_error, negative_log_likelihood
+from convemo.metrics import accuracy, aurc, expected_calibration_error, negative_log_likelihood, weighted_f1
 from convemo.types import Dialogue
 
 __all__ = ["CrossFit", "FitSettings", "cross_fit", "fit"]
@@ -36,6 +36,8 @@ __all__ = ["CrossFit", "FitSettings", "cross_fit", "fit"]
 ROUNDS = 8
 """Alternations between the history's weights and the posteriors they lead to; it settles in four or five."""
 LEAST_SHARPNESS = 0.05
+HeldOut = tuple[int, str, np.ndarray, np.ndarray]
+"""Fold, pattern, ``(M, K)`` probabilities and ``(M,)`` references of one dialogue by the fusion that was fitted without it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +69,7 @@ def fit(
     *,
     settings: FitSettings | None = None,
     label_sequences: Sequence[Dialogue] = (),
+    weights: Mapping[str, float] | None = None,
     fitted_on: str = "",
 ) -> Fusion:
     """A fusion for these channels.
@@ -80,13 +83,15 @@ def fit(
         label_sequences: further dialogues from which only the labels are taken, such as those that the channels were trained on: in
             which order they come (for the transitions), and how often each occurs: a few hundred utterances do not tell that well, so
             each row of the fit counts as much as makes the shares those of all labels together.
+        weights: dialogue → how much each of its utterances counts in the fit (not in the promises), where some are of a corpus that is
+            small and yet what the fusion is for; 1 for those that are not named.
         fitted_on: which data these are, in words, for the record.
 
     Raises:
         ConfigError: fewer than two dialogues or `MIN_EXAMPLES` labelled utterances, channels with different labels or calibrated
             already, or a reference outside the labels.
     """
-    return cross_fit(dialogues, results, settings=settings, label_sequences=label_sequences, fitted_on=fitted_on).fusion
+    return cross_fit(dialogues, results, settings=settings, label_sequences=label_sequences, weights=weights, fitted_on=fitted_on).fusion
 
 
 def cross_fit(
@@ -95,15 +100,16 @@ def cross_fit(
     *,
     settings: FitSettings | None = None,
     label_sequences: Sequence[Dialogue] = (),
+    weights: Mapping[str, float] | None = None,
     fitted_on: str = "",
 ) -> CrossFit:
     """As `fit`, with the fusions that each left one fold out: for figures on the very dialogues of the fit.
 
-    Which biases and gates there are at all is decided once, by all folds together.
+    Which biases and gates there are at all, and whether the past counts, is decided once, by all folds together.
     """
     settings = settings or FitSettings()
     names, labels = agreed(results)
-    parts = with_shares_of(label_sequences, as_parts(dialogues, results, names, labels), labels)
+    parts = with_shares_of(label_sequences, as_parts(dialogues, results, names, labels, weights), labels, weights)
     models = {name: next((r[name].model.id for r in results if name in r), "") for name in names}
     folds = _folds([d.id for d in dialogues], settings)
     if len(set(folds)) < 2:
@@ -119,11 +125,18 @@ def cross_fit(
         return _fit_once([parts[i] for i in inside], names, labels, models, biases, terms, transitions, settings, fitted_on)
 
     whole, without = fit_without(None), {fold: fit_without(fold) for fold in sorted(set(folds))}
-    held_out = [
-        (fold, pattern, *_posteriors(Fusion(without[fold]), dialogue, result, pattern.split("+"), labels))
-        for dialogue, result, fold in zip(dialogues, results, folds)
-        for pattern in whole.patterns
-    ]
+
+    def left_out(parameters: Mapping[int, FusionParameters]) -> list[HeldOut]:
+        fusions = {fold: Fusion(found) for fold, found in parameters.items()}
+        return [
+            (fold, pattern, *_posteriors(fusions[fold], dialogue, result, pattern.split("+"), labels))
+            for dialogue, result, fold in zip(dialogues, results, folds)
+            for pattern in whole.patterns
+        ]
+
+    held_out, forgetful = left_out(without), {fold: _without_history(found) for fold, found in without.items()}
+    if not _history_helps(held_out, at_once := left_out(forgetful)):
+        held_out, whole, without = at_once, _without_history(whole), forgetful
     repeats = max(1, len(dialogues) // len({d.id for d in dialogues}))
 
     def promising(parameters: FusionParameters, but: int | None = None) -> Fusion:
@@ -190,6 +203,24 @@ def _fit_history(parts, names, pools, transitions: Transitions, settings: FitSet
     whole = np.einsum("f,fnk->nk", np.r_[1.0, history.weights], terms)[None]
     (smoothed,) = fit_weights(whole, targets, prior=prior[:1], strength=settings.strength, lower=lower[:1], sample_weights=rows)
     return History(transitions, history.own, history.other, history.sharpness, smoothed)
+
+
+def _without_history(parameters: FusionParameters) -> FusionParameters:
+    """The same pools, of which each utterance is judged by itself."""
+    nothing = {"own": 0.0, "other": 0.0, "sharpness": 1.0, "sharpness_smoothed": 1.0}
+    return parameters.model_copy(update={"history": parameters.history.model_copy(update=nothing)})
+
+
+def _history_helps(remembering: Sequence[HeldOut], at_once: Sequence[HeldOut]) -> bool:
+    """Whether the past is worth its weights: on dialogues left out negative log-likelihood falls by more than one standard error over the
+    folds, and weighted F1 does not fall by as much."""
+    gains, losses = [], []
+    for fold in sorted({row[0] for row in at_once}):
+        (p, y), (q, _) = ([np.concatenate(a) for a in zip(*(row[2:] for row in rows if row[0] == fold))] for rows in (remembering, at_once))
+        if len(y):
+            gains.append(negative_log_likelihood(q, y) - negative_log_likelihood(p, y))
+            losses.append(weighted_f1(q.argmax(axis=1), y) - weighted_f1(p.argmax(axis=1), y))
+    return worth_it(np.array(gains)) and not worth_it(np.array(losses))
 
 
 def _pooled(parts: Sequence[Part], names, pattern, pools) -> _Corpus:

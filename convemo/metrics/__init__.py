@@ -17,6 +17,7 @@ from convemo.metrics.bootstrap import Difference, Interval, interval, paired_dif
 from convemo.metrics.calibration import (
     ReliabilityBin,
     brier,
+    calibration_error_by_chance,
     classwise_ece,
     expected_calibration_error,
     negative_log_likelihood,
@@ -50,6 +51,7 @@ __all__ = [
     "aurc",
     "brier",
     "by_class",
+    "calibration_error_by_chance",
     "classwise_ece",
     "concordance_correlation",
     "confusion_matrix",

@@ -87,6 +87,35 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     return _binned_gap(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, bins)
 
 
+CHANCE_DRAWS = 200
+"""Of labels, for the mean of an error that has a standard deviation of about a fifth of itself."""
+
+
+def calibration_error_by_chance(probabilities: np.ndarray, bins: int = 15) -> float:
+    r"""The `expected_calibration_error` that a perfectly calibrated system with these probabilities shows, on average.
+
+    ECE is never negative, so it adds up what is only noise in each bin: with some hundred samples a bin a perfect system has two or three
+    percent (Kumar et al. 2019, arXiv:1909.10155, on that bias). An ECE near this one is no sign of miscalibration.
+
+    Args:
+        probabilities: ``(N, K)``, rows sum to 1.
+        bins: as there.
+
+    Returns:
+        The mean over `CHANCE_DRAWS` draws of labels from these very probabilities; the same at each call.
+
+    Raises:
+        ValueError: as `expected_calibration_error`.
+
+    >>> sure = {count: np.linspace(0.5, 1, count) for count in (150, 15_000)}
+    >>> [round(calibration_error_by_chance(np.stack([p, 1 - p], axis=1)), 2) for p in sure.values()]
+    [0.1, 0.01]
+    """
+    probabilities, _ = checked_probabilities(probabilities, np.zeros(len(probabilities), dtype=int))
+    confidence, random = probabilities.max(axis=1), np.random.default_rng(0)
+    return float(np.mean([_binned_gap(confidence, random.random(len(confidence)) < confidence, bins) for _ in range(CHANCE_DRAWS)]))
+
+
 def classwise_ece(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     r"""The calibration error of each class's own probability, averaged over the classes.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from convemo.audio import Audio
 from convemo.errors import DataError
+from convemo.export.atomic import writing
 from convemo.scoring.labels import ordered
 from convemo.types import ChannelResult, Dialogue, LabelSet, ModelInfo
 
@@ -32,6 +33,9 @@ LARGEST = 1e6
 """Beyond it no logit means anything, nor is infinity or NaN one."""
 NO_PREDICTION = "no prediction"
 _FORMS = ("probabilities", "logits")
+
+Said = tuple[str, str, Mapping[str, float]]
+"""A dialogue's id, an utterance's id, and the probability of each label."""
 
 
 class Predictions:
@@ -97,15 +101,17 @@ class Predictions:
         return ChannelResult(self.name, self.labels, log_probs, reasons, model=self.model)
 
 
-def write_predictions(path: Path, scored: Iterable[tuple[Dialogue, ChannelResult]]) -> None:
-    """Writes what a channel said of some dialogues, so that `Predictions` gives it back; what it could not score has no line."""
-    with open(path, "w", encoding="utf-8") as file:
-        for dialogue, result in scored:
-            for index, utterance in enumerate(dialogue):
-                if (probabilities := result.probabilities(index)) is not None:
-                    rounded = {label: float(f"{p:.6g}") for label, p in probabilities.items()}
-                    line = {"dialogue": dialogue.id, "utterance": utterance.id, "probabilities": rounded}
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+def write_predictions(path: Path, said: Iterable[Said]) -> None:
+    """Writes what a system said, a line an utterance, so that `Predictions` gives it back; what it could not score has no line.
+
+    Raises:
+        ResultError: the file cannot be written.
+    """
+    with writing(path) as file:
+        for dialogue, utterance, probabilities in said:
+            rounded = {label: float(f"{p:.6g}") for label, p in probabilities.items()}
+            line = {"dialogue": dialogue, "utterance": utterance, "probabilities": rounded}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _lines(path: Path, digest: Any) -> list[str]:

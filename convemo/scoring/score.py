@@ -40,7 +40,7 @@ def score(
     Raises:
         ConvemoError: a channel broke, or a clip cannot be read.
     """
-    listening = any(not isinstance(channel, Predictions) and channel.name != "text" for channel in channels.values())
+    listening = any(map(listens, channels.values()))
     scored = []
     for done, dialogue in enumerate(dialogues, 1):
         told, audio = hear(dialogue) if listening else (dialogue, None)
@@ -54,6 +54,11 @@ def score(
         if progress is not None:
             progress("scoring", done, len(dialogues))
     return scored
+
+
+def listens(channel: Channel) -> bool:
+    """Whether a dialogue's sound must be made for this channel. One that does not say is taken to listen, unless it is a text channel."""
+    return not isinstance(channel, Predictions) and getattr(channel, "listens", channel.name != "text")
 
 
 def _without_references(utterance: Utterance) -> Utterance:

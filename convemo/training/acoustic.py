@@ -11,17 +11,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from convemo.errors import ConfigError
 from convemo.training.acoustic_clips import Clips
 from convemo.training.acoustic_config import AcousticConfig
 from convemo.training.acoustic_data import CORPORA, Material, gather
-from convemo.training.acoustic_scores import Scores, score, write_predictions
+from convemo.training.acoustic_scores import Scores, score, write_scores
+from convemo.training.predictions import FILE as PREDICTIONS
 from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
 
 if TYPE_CHECKING:
     from convemo.acoustic.model import AcousticModel
 
-PREDICTIONS = "predictions.jsonl"
+ALONE = "predictions_alone.jsonl"
+"""What is said of every test clip by itself, without its speaker's history: what published figures are of."""
 
 
 def train(
@@ -37,7 +41,8 @@ def train(
     """Trains, chooses, scores and, if the config says so, exports.
 
     A run that was stopped goes on where it was when it is started again with the same `out`. Dev and test are written to
-    ``out/predictions.jsonl``; of a fold (EmoBox) only test is, since its dev actors are another fold's test.
+    ``out/predictions.jsonl``; of a fold (EmoBox) only test is, since its dev actors are another fold's test. ``predictions_alone.jsonl``
+    is of test without history, ``predictions_CORPUS.jsonl`` of a corpus that was not heard.
 
     Args:
         config: TOML, see `AcousticConfig`; the shipped one is ``convemo/training/configs/acoustic.toml``.
@@ -73,13 +78,14 @@ def train(
     model = fit(settings, training, dev, out, log, None if init is None else _start(init))
     figures, said = _figures(settings, model, material, dev)
     write_json(out / "figures.json", figures)
-    write_predictions(out / PREDICTIONS, said)
+    write_scores(out, said)
     log.write("figures", **figures)
     if settings.export:
         from convemo.training.acoustic_export import export
         from convemo.training.card import command
 
-        export(model, dev or training, out, figures, settings, data_root.name, command("acoustic", config))
+        actors = {name: _actors(clips, settings) for name, clips in material.corpora.items()}
+        export(model, dev or training, out, figures, settings, data_root.name, actors, command("acoustic", config))
     return figures
 
 
@@ -87,6 +93,14 @@ def _start(init: str) -> Path:
     from convemo.weights import ROOT
 
     return ROOT / "acoustic" if init == "default" else Path(init)
+
+
+def _actors(clips: Clips, settings: AcousticConfig) -> str:
+    """What the speakers of a corpus were used for, for the card: ``"16 actors train, 4 dev, 4 test"``."""
+    counts = {"train": len(np.unique(clips.part(*settings.train_parts).speakers))}
+    counts |= {part: len(np.unique(clips.part(part).speakers)) for part in ("dev", "test") if part not in settings.train_parts}
+    said = [f"{count} {part}" for part, count in counts.items() if count]
+    return ", ".join([said[0].replace(" ", " actors ", 1), *said[1:]])
 
 
 def _heard(clips: Clips, settings: AcousticConfig) -> Clips:
@@ -98,37 +112,43 @@ def _heard(clips: Clips, settings: AcousticConfig) -> Clips:
     return replace(clips, conditions=clips.conditions[:count], **arrays)
 
 
-def _figures(settings: AcousticConfig, model: AcousticModel, material: Material, dev: list[Clips]) -> tuple[dict[str, Any], list[Scores]]:
+def _figures(
+    settings: AcousticConfig, model: AcousticModel, material: Material, dev: list[Clips]
+) -> tuple[dict[str, Any], dict[str, list[Scores]]]:
     """Dev and test figures of every corpus trained on, on its own labels, with history, without, and in other conditions; zero-shot.
 
     Returns:
-        The figures by name, and the scores that go into the predictions.
+        The figures by name, and the scores that go into each file of predictions.
     """
     figures: dict[str, Any] = {}
-    said: list[Scores] = []
+    said: dict[str, list[Scores]] = {PREDICTIONS: [], ALONE: []}
     for clips in dev:
         found = score(model, clips, session=settings.session)
         figures[f"dev {clips.corpus}"] = found.summary(clips.present)
         if "emobox" not in settings.corpora:
-            said.append(found)
+            said[PREDICTIONS].append(found)
     for name, clips in material.corpora.items():
         last = "test" if "test" not in settings.train_parts and (clips.parts == "test").any() else "dev"
         if last in settings.train_parts:
             continue
         part = clips.part(last)
         if last == "test":
-            said.append(score(model, part, session=settings.session))
-            figures[f"test {name}"] = said[-1].summary(part.present)
+            found = score(model, part, session=settings.session)
+            said[PREDICTIONS].append(found)
+            figures[f"test {name}"] = found.summary(part.present)
             if not part.present.all():
-                figures[f"test {name}, all labels open"] = said[-1].summary()
-        figures[f"{last} {name}, no history"] = score(model, part, session=1).summary(part.present)
+                figures[f"test {name}, all labels open"] = found.summary()
+        found = score(model, part, session=1)
+        said[ALONE] += [found] if last == "test" else []
+        figures[f"{last} {name}, no history"] = found.summary(part.present)
         for condition in settings.scored_conditions:
             figures[f"{last} {name}, {condition}"] = score(model, part, condition, settings.session).summary(part.present)
     known = [clips.part(*settings.train_parts).present for clips in material.corpora.values()]
     for name, clips in material.unheard.items():
         shared = clips.present & sum(known).astype(bool)
-        said.append(score(model, clips, session=settings.session))
-        figures[f"zero-shot {name}"] = said[-1].summary(shared)
+        found = score(model, clips, session=settings.session)
+        said[f"predictions_{name}.jsonl"] = [found]  # each in a file of its own, as an evaluation of that corpus takes it
+        figures[f"zero-shot {name}"] = found.summary(shared)
         figures[f"zero-shot {name}, no history"] = score(model, clips, session=1).summary(shared)
     return figures, said
 

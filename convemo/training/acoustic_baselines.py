@@ -1,12 +1,13 @@
 """Plain rivals of the acoustic model, on the same clips and parts: ``convemo train acoustic`` with a ``model`` in its configuration.
 
-    svm               22 functionals, standardised; support vectors with a Gaussian kernel, the openSMILE recipe (Schuller et al. 2009,
-                      doi:10.21437/Interspeech.2009-103)
+    svm               22 functionals, standardised, or `relative` to the speaker; support vectors with a Gaussian kernel, the openSMILE
+                      recipe (Schuller et al. 2009, doi:10.21437/Interspeech.2009-103)
     mfcc-cnn          40 MFCC; three convolutions, mean and maximum over time
     bilstm-attention  log-mel, F0 and energy; a bidirectional LSTM and attention over time (Mirsamadi et al. 2017,
                       doi:10.1109/ICASSP.2017.7952552)
 
-No history, no augmentation: what one would write first. They give predictions for `convemo eval`, and no channel.
+No augmentation, and no history unless it is asked for: what one would write first. They give predictions for `convemo eval`, and no
+channel.
 """
 
 from __future__ import annotations
@@ -23,9 +24,14 @@ from convemo.features.functionals import NAMES
 from convemo.training.acoustic_clips import UNLABELLED, Clips
 from convemo.training.acoustic_config import AcousticConfig, Corpus
 from convemo.training.acoustic_data import gather
-from convemo.training.acoustic_scores import Scores, write_predictions
+from convemo.training.acoustic_scores import Scores, in_order, write_scores
 from convemo.training.predictions import FILE as PREDICTIONS
 from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
+
+STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""``C`` of the support vectors, to choose from."""
+PRIOR_CLIPS = 4
+"""So many clips of usual spread are taken to have been heard of every speaker before the first."""
 
 Score = Callable[[Clips], np.ndarray]
 """Log-probabilities ``(N, K)`` of clips."""
@@ -39,6 +45,12 @@ class BaselineConfig(BaseModel):
     model: Literal["svm", "mfcc-cnn", "bilstm-attention"]
     corpora: tuple[Corpus, ...] = ()
     fold: int = Field(1, ge=1, le=6)
+    relative: bool = False
+    """Of the SVM: the functionals as they differ from the same speaker's earlier clips, see `against_earlier`, in place of themselves."""
+    zero_shot: tuple[Corpus, ...] = ()
+    """Corpora that it does not learn from and is scored on, all their clips."""
+    choose_on: Corpus | None = None
+    """One more of these, to choose by in place of the corpus's own dev part; all parts are then learnt from."""
     seed: int = 1
     epochs: int = Field(40, ge=1)
     """The one with the best mean recall on dev counts. The SVM has none."""
@@ -78,35 +90,58 @@ def train(
     given = {name: value for name, value in (("seed", seed), ("fold", fold)) if value is not None}
     settings = BaselineConfig.model_validate(read_config(config, BaselineConfig).model_dump() | given)
     log = RunLog(out, progress)
-    heard = AcousticConfig(corpora=settings.corpora, fold=settings.fold, conditions=("clean",))
+    unheard = (*settings.zero_shot, *([settings.choose_on] if settings.choose_on else []))
+    heard = AcousticConfig(corpora=settings.corpora, fold=settings.fold, conditions=("clean",), zero_shot=unheard)
     material = gather(heard, Path(data), out / "cache" if Path(data).is_file() else out.parent / "cache", progress)
     log.write("start", **provenance(settings))
-    figures, said = {}, []
+    figures: dict[str, Any] = {}
+    said: dict[str, list[Scores]] = {PREDICTIONS: []}
     for name, clips in material.corpora.items():
-        score = _svm(clips, settings) if settings.model == "svm" else _network(clips, settings, log)
-        for part in ("dev", "test"):
+        away = material.unheard[settings.choose_on] if settings.choose_on else None
+        learnt, dev = (_labelled(clips), _labelled(away)) if away else (_labelled(clips.part("train")), _labelled(clips.part("dev")))
+        score = _svm(learnt, dev, settings) if settings.model == "svm" else _network(learnt, dev, settings, log)
+        for part in () if away else ("dev", "test"):
             if not (clips.parts == part).any():
                 continue
             found = Scores(clips.part(part), score(clips.part(part)))
             figures[f"{part} {name}"] = found.summary(found.clips.present)
             if part == "test" or name != "emobox":  # EmoBox's dev actors are another fold's test
-                said.append(found)
+                said[PREDICTIONS].append(found)
+        for corpus, theirs in material.unheard.items():
+            found = Scores(theirs, score(theirs))
+            figures[f"zero-shot {corpus}"] = found.summary(theirs.present & learnt.present)
+            said[f"predictions_{corpus}.jsonl"] = [found]
     write_json(out / "figures.json", figures)
-    write_predictions(out / PREDICTIONS, said)
+    write_scores(out, said)
     rows = [f"| {name} | {f['clips']} | {f['ua']:.3f} | {f['wa']:.3f} | {f['nll']:.3f} |" for name, f in figures.items()]
     table = [f"| {settings.model} | clips | UA | WA | NLL |", "| --- | --- | --- | --- | --- |", *rows]
-    (out / "table.md").write_text("\n".join(table) + f"\n\nPredictions for `convemo eval --channel`: {PREDICTIONS}\n", encoding="utf-8")
+    files = ", ".join(file for file, scores in said.items() if scores)
+    (out / "table.md").write_text("\n".join(table) + f"\n\nPredictions for `convemo eval --channel`: {files}\n", encoding="utf-8")
     log.write("figures", **figures)
     return figures
 
 
-def _labelled(clips: Clips, part: str) -> Clips:
-    chosen = clips.part(part)
-    return chosen.subset(chosen.labels != UNLABELLED)
+def _labelled(clips: Clips) -> Clips:
+    return clips.subset(clips.labels != UNLABELLED)
 
 
-def _svm(clips: Clips, settings: BaselineConfig) -> Score:
-    """Log-probabilities ``(N, K)`` of clips; the SVM's ``C`` is the best of four on dev."""
+def against_earlier(clips: Clips, spread: np.ndarray) -> np.ndarray:
+    """``(N, 22)``: how far each clip's functionals lie from the mean of the same speaker's earlier clips, in their spread; causal.
+
+    While little has been heard, the mean counts by ``n / (n + 1)`` and the spread is drawn to `spread` ``(22,)``.
+    """
+    values = clips.descriptions[0][:, : len(NAMES)].astype(np.float64)
+    found = np.zeros_like(values)
+    for mine in in_order(clips):
+        for n in range(1, len(mine)):
+            before = values[mine[:n]]
+            own = (n * before.var(axis=0) + PRIOR_CLIPS * spread**2) / (n + PRIOR_CLIPS)
+            found[mine[n]] = (values[mine[n]] - before.mean(axis=0)) * n / (n + 1) / np.sqrt(own)
+    return found
+
+
+def _svm(learnt: Clips, dev: Clips, settings: BaselineConfig) -> Score:
+    """Log-probabilities ``(N, K)`` of clips; the SVM's ``C`` is the best of six on dev."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
@@ -114,27 +149,29 @@ def _svm(clips: Clips, settings: BaselineConfig) -> Score:
     from convemo.metrics import unweighted_average_recall
     from convemo.training.acoustic_features_fit import all_labels, as_probabilities, distances, places_of, sharpness_for
 
-    def functionals(of: Clips) -> np.ndarray:
-        return of.descriptions[0][:, : len(NAMES)]
+    within = [learnt.descriptions[0][learnt.speakers == s, : len(NAMES)].var(axis=0) for s in np.unique(learnt.speakers)]
+    spread = np.sqrt(np.mean(within, axis=0)) + 1e-3
 
-    learnt, dev = _labelled(clips, "train"), _labelled(clips, "dev")
+    def functionals(of: Clips) -> np.ndarray:
+        return against_earlier(of, spread) if settings.relative else of.descriptions[0][:, : len(NAMES)]
+
     machines = [
         make_pipeline(StandardScaler(), SVC(C=strength, class_weight="balanced", random_state=settings.seed)).fit(
             functionals(learnt), learnt.labels
         )
-        for strength in (0.3, 1.0, 3.0, 10.0)
+        for strength in STRENGTHS
     ]
     machine = max(machines, key=lambda m: unweighted_average_recall(m.predict(functionals(dev)), dev.labels))
     sharpness = sharpness_for(distances(machine, functionals(dev)), places_of(dev.labels, machine.classes_))
 
     def score(of: Clips) -> np.ndarray:
         found = as_probabilities(distances(machine, functionals(of)), sharpness)
-        return np.log(all_labels(found, machine.classes_, len(clips.label_set)))
+        return np.log(all_labels(found, machine.classes_, len(learnt.label_set)))
 
     return score
 
 
-def _network(clips: Clips, settings: BaselineConfig, log: RunLog) -> Score:
+def _network(learnt: Clips, dev: Clips, settings: BaselineConfig, log: RunLog) -> Score:
     """Log-probabilities ``(N, K)`` of clips, by the network at its best epoch on dev."""
     import torch
     from torch.nn import functional as F
@@ -144,8 +181,7 @@ def _network(clips: Clips, settings: BaselineConfig, log: RunLog) -> Score:
 
     torch.set_num_threads(settings.threads)
     rng = seed_everything(settings.seed)
-    learnt, dev = _labelled(clips, "train"), _labelled(clips, "dev")
-    model = NETWORKS[settings.model](len(clips.label_set), settings.width, settings.dropout)
+    model = NETWORKS[settings.model](len(learnt.label_set), settings.width, settings.dropout)
     model.measure(np.concatenate([learnt.clip_frames(0, i) for i in range(len(learnt))]))
     optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs)

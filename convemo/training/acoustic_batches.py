@@ -67,6 +67,8 @@ class Sampling(BaseModel):
     """A clip is drawn with a weight of ``n ** -oversampling``, ``n`` being how many of its data set have its label: 1 is balance."""
     history: int = Field(59, ge=0)
     """Most earlier clips of an actor that a clip is compared with; the number is uniform from 0. Conversations have their own history."""
+    alone: float = Field(0.0, ge=0, le=1)
+    """Share of an actor's clips that are heard without any history, as a speaker's first utterance is."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,7 @@ def batches(
     for start in rng.permutation(starts):
         rows = order[start : start + size]
         clips = [
-            _clip(corpora[c], i, k, peers[c], sampling.history, config, normal, shrinkage, rng)
-            for (c, i), k in zip(drawn[rows], conditions[rows])
+            _clip(corpora[c], i, k, peers[c], sampling, config, normal, shrinkage, rng) for (c, i), k in zip(drawn[rows], conditions[rows])
         ]
         sounds, described, deviations, heard = zip(*clips)
         frames, frame_counts = pad(sounds)
@@ -199,7 +200,7 @@ def _clip(
     index: int,
     condition: int,
     peers: list[np.ndarray],
-    history: int,
+    sampling: Sampling,
     config: Augmentation,
     normal: Normalisation,
     shrinkage: float,
@@ -208,7 +209,8 @@ def _clip(
     """One disturbed clip with a history: frames, description, deviations, heard."""
     raw, others = clips.descriptions[condition, index], peers[index]
     if not clips.conversations:
-        others = rng.choice(others, size=min(int(rng.integers(history + 1)), len(others)), replace=False)
+        count = 0 if rng.random() < sampling.alone else int(rng.integers(sampling.history + 1))
+        others = rng.choice(others, size=min(count, len(others)), replace=False)
     heard = len(others) / (len(others) + shrinkage)
     deviations = np.zeros_like(raw)
     if len(others):

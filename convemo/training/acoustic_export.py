@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from convemo.training.acoustic_clips import Clips
 from convemo.training.acoustic_scores import histories
 from convemo.training.card import Card, Figures, Source, write_card, write_manifest
 from convemo.training.export_onnx import Parity, compare, export_onnx, quantize_int8, require_parity, run_batches
+from convemo.training.run import write_json
 
 if TYPE_CHECKING:
     from convemo.acoustic.model import AcousticModel
@@ -28,20 +30,14 @@ SMALLER = 0.8
 LICENCE = "LicenseRef-own-data"
 """Of weights made of data that only their owner knows the terms of."""
 SOURCES = {
-    "ravdess": Source(
-        "RAVDESS", ravdess.LICENCE, "https://doi.org/10.1371/journal.pone.0196391", "16 actors train, 4 dev, 4 test; calm is neutral"
-    ),
-    "emobox": Source(
-        "RAVDESS, EmoBox's folds", ravdess.LICENCE, "https://arxiv.org/abs/2406.07162", "16 actors train, 4 dev, 4 test; eight labels"
-    ),
-    "nemo": Source(
-        "nEMO", nemo.LICENCE, "https://aclanthology.org/2024.lrec-main.1059", "5 actors train, 2 dev, 2 test; it has no disgust"
-    ),
+    "ravdess": Source("RAVDESS", ravdess.LICENCE, "https://doi.org/10.1371/journal.pone.0196391", "calm is neutral"),
+    "emobox": Source("RAVDESS, EmoBox's folds", ravdess.LICENCE, "https://arxiv.org/abs/2406.07162", "eight labels"),
+    "nemo": Source("nEMO", nemo.LICENCE, "https://aclanthology.org/2024.lrec-main.1059", "it has no disgust"),
     "emodb": Source(
         "EmoDB, a copy cut to 2.00 s",
         "CC-BY-4.0",
         "https://doi.org/10.21437/Interspeech.2005-446",
-        "6 actors train, 2 dev, 2 test; boredom left out; not comparable with figures for the whole clips",
+        "boredom left out; not comparable with figures for the whole clips",
     ),
 }
 NOISE = Source(
@@ -76,9 +72,16 @@ class Graph(nn.Module):
 
 
 def export(
-    model: AcousticModel, clips: list[Clips], out: Path, figures: dict[str, Any], settings: AcousticConfig, data: str, made_by: str
+    model: AcousticModel,
+    clips: list[Clips],
+    out: Path,
+    figures: dict[str, Any],
+    settings: AcousticConfig,
+    data: str,
+    actors: Mapping[str, str],
+    made_by: str,
 ) -> Parity:
-    """Writes the network, ``model.safetensors``, ``model.json`` and ``CARD.md`` into ``out/model``.
+    """Writes the network, ``model.safetensors``, ``model.json``, ``figures.json`` and ``CARD.md`` into ``out/model``.
 
     The network is ``model.int8.onnx`` if that keeps the labels and saves a fifth or more, else ``model.onnx`` in float32.
 
@@ -89,6 +92,7 @@ def export(
         figures: what `convemo.training.acoustic.train` returns.
         settings: what it was trained with.
         data: what the card calls data that are no corpus of the config's.
+        actors: for each corpus, what its speakers were used for.
         made_by: the command that did.
 
     Raises:
@@ -113,11 +117,11 @@ def export(
         found, chosen = compare(before, run_batches(plain, examples, "log_probs")), plain
     require_parity(found, SAME_LABEL)
     (plain if chosen is small else small).unlink()
-    save_file(
-        {name: value.half().contiguous() for name, value in model.state_dict().items() if value.is_floating_point()},
-        folder / "model.safetensors",
-    )
-    sources = [SOURCES[name] for name in settings.corpora] or [
+    weights = folder / "model.safetensors"
+    save_file({name: value.half().contiguous() for name, value in model.state_dict().items() if value.is_floating_point()}, weights)
+    weights.chmod(0o644)  # safetensors lets nobody else read it, and a package must be readable to all
+    write_json(folder / "figures.json", figures)
+    sources = [replace(SOURCES[name], used=f"{actors[name]}; {SOURCES[name].used}") for name in settings.corpora] or [
         Source(data, LICENCE, "", "train for training, dev for choosing, test for figures")
     ]
     sources += [NOISE] if "room" in settings.conditions else []
@@ -148,7 +152,7 @@ def export(
         why_licence=_why(settings),
         command=made_by,
         sources=sources,
-        figures=[_table(figures), _recalls(figures, clips[0]), _parity_table(found, chosen.name)],
+        figures=[_table(figures, settings), _recalls(figures, clips[0]), _parity_table(found, chosen.name)],
         limits=(*(ACTED if settings.corpora else ()), *LIMITS),
     )
     write_card(folder, card)
@@ -176,7 +180,7 @@ def _examples(clips: Clips, settings: AcousticConfig) -> Iterable[dict[str, np.n
         }
 
 
-def _table(figures: dict[str, Any]) -> Figures:
+def _table(figures: dict[str, Any], settings: AcousticConfig) -> Figures:
     rows = [
         (
             name,
@@ -192,10 +196,18 @@ def _table(figures: dict[str, Any]) -> Figures:
     ]
     note = (
         "UA is the mean recall of the labels, WA the accuracy, with 95 % intervals by bootstrap over speakers (few of them, so rough). "
-        "An actor's clips come in random order, history causal; 'no history' scores every clip as a first one. "
-        "The choice is among the labels of the corpus, except where all are open. Epoch chosen on dev, one seed."
+        f"{_order(settings)} 'no history' scores every clip as a first one. "
+        "The choice is among the labels of the corpus, except where all are open. "
+        f"{'The last epoch' if 'dev' in settings.train_parts else 'Epoch chosen on dev'}, seed {settings.seed}."
     )
     return Figures("Speakers whom the training has not heard", ("clips", "labels", "speakers", "n", "UA", "WA", "NLL", "ECE"), rows, note)
+
+
+def _order(settings: AcousticConfig) -> str:
+    if not settings.corpora:
+        return "History is causal: what the same speaker said before."
+    session = f", in conversations of {settings.session}" if settings.session else ""
+    return f"An actor's clips come in random order{session}, history causal."
 
 
 def _recalls(figures: dict[str, Any], clips: Clips) -> Figures:

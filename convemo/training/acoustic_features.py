@@ -30,7 +30,7 @@ from convemo.training.acoustic_features_data import prepare, read_parts, reader_
 from convemo.training.card import command
 from convemo.training.decision import Aim, Rule, rule_for
 from convemo.training.predictions import FILE as PREDICTIONS
-from convemo.training.predictions import write_predictions
+from convemo.training.predictions import said_of, write_predictions
 from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def train(config: Path, data: Path, out: Path, progress: Progress | None = None,
     for file, found in ((PREDICTIONS, ruled), (UNRULED, judged)):
         dialogues = [d for name in found for d in ready[name].dialogues]
         rows = [_unscored_as_nan(row, numbers) for name in found for row, numbers in zip(found[name], ready[name].numbers)]
-        write_predictions(out / file, dialogues, labels, rows)
+        write_predictions(out / file, said_of(dialogues, labels, rows))
     write_json(out / "figures.json", {**provenance(settings), "figures": figures})
     (out / "table.md").write_text(_table(figures, settings), encoding="utf-8")
     if settings.model == "transformer":

@@ -1,9 +1,8 @@
-"""Scoring clips with the causal history of their speakers, and what comes of it: UA, WA, intervals, predictions on disk."""
+"""Scoring clips with the causal history of their speakers, and what comes of it: UA, WA, intervals, predictions."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 from convemo.acoustic.speaker_state import SpeakerState
 from convemo.metrics import accuracy, expected_calibration_error, interval, negative_log_likelihood, unweighted_average_recall
 from convemo.training.acoustic_clips import UNLABELLED, Clips, pad
+from convemo.training.predictions import Said, write_predictions
 
 if TYPE_CHECKING:
     from convemo.acoustic.model import AcousticModel
@@ -55,6 +55,11 @@ class Scores:
         result["recall"] = {names[k]: float((chosen[labels == k] == k).mean()) for k in np.unique(labels)}
         return result
 
+    def said(self) -> Iterator[Said]:
+        """Every clip's probabilities, for `write_predictions`."""
+        for dialogue, id, log_probs in zip(self.clips.dialogues.tolist(), self.clips.ids.tolist(), self.log_probs):
+            yield dialogue, id, dict(zip(self.clips.label_set, np.exp(log_probs).tolist(), strict=True))
+
 
 def score(
     model: AcousticModel, clips: Clips, condition: str | None = None, session: int | None = None, seed: int = 0, batch: int = 32
@@ -90,13 +95,11 @@ def score(
 
 def histories(clips: Clips, condition: int, session: int | None, seed: int, shrinkage: float) -> tuple[np.ndarray, np.ndarray]:
     """Deviations ``(N, 86)`` from the speaker's earlier clips, and how far these are known, ``(N, 1)``."""
-    rng = np.random.default_rng(seed)
     descriptions = clips.descriptions[condition]
     deviations, heard = np.zeros_like(descriptions), np.zeros((len(clips), 1), dtype=np.float32)
-    for speaker in np.unique(clips.speakers):
-        mine = np.flatnonzero(clips.speakers == speaker)
-        state = SpeakerState(shrinkage)
-        for place, i in enumerate(mine if clips.conversations else rng.permutation(mine)):
+    for mine in in_order(clips, seed):
+        state, speaker = SpeakerState(shrinkage), clips.speakers[mine[0]]
+        for place, i in enumerate(mine):
             if session is not None and place % session == 0 and (session == 1 or not clips.conversations):
                 state = SpeakerState(shrinkage)
             deviations[i], heard[i] = state.deviation(speaker, descriptions[i])
@@ -104,13 +107,16 @@ def histories(clips: Clips, condition: int, session: int | None, seed: int, shri
     return deviations, heard
 
 
-def write_predictions(path: Path, scores: Iterable[Scores]) -> None:
-    """One JSON object an utterance: ``dialogue``, ``utterance``, ``probabilities``; what ``convemo eval --channel NAME=FILE`` reads."""
-    part = path.with_suffix(".part")
-    with open(part, "w", encoding="utf-8") as file:
-        for said in scores:
-            for dialogue, id, log_probs in zip(said.clips.dialogues, said.clips.ids, said.log_probs):
-                probabilities = {label: round(float(p), 6) for label, p in zip(said.clips.label_set, np.exp(log_probs))}
-                line = {"dialogue": str(dialogue), "utterance": str(id), "probabilities": probabilities}
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    part.replace(path)
+def in_order(clips: Clips, seed: int = 0) -> Iterator[np.ndarray]:
+    """Of each speaker the rows of their clips: as they were said, or, of acted clips, in a random but fixed order."""
+    rng = np.random.default_rng(seed)
+    for speaker in np.unique(clips.speakers):
+        mine = np.flatnonzero(clips.speakers == speaker)
+        yield mine if clips.conversations else rng.permutation(mine)
+
+
+def write_scores(out: Path, said: Mapping[str, Sequence[Scores]]) -> None:
+    """Each file of predictions into `out`; none where there is nothing to say."""
+    for file, scores in said.items():
+        if scores:
+            write_predictions(out / file, (line for found in scores for line in found.said()))

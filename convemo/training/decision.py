@@ -9,6 +9,7 @@ sums to 1 again, but no longer says how often a label is right: a fusion should 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
@@ -55,14 +56,20 @@ def rule_for(aim: Aim, probabilities: np.ndarray, labels: np.ndarray) -> Rule:
     share = np.maximum(counts, 1) / len(labels)
     even = Rule(1 / share / (1 / share).mean(), np.zeros(len(share)))
     if aim == "probability":
-        return Rule(np.ones(len(share)), np.zeros(len(share)))
+        return _none(len(share))
     return even if aim == "uar" else _for_weighted_f1(probabilities, labels, counts, Rule(share**-0.5, even.shift))
+
+
+def _none(labels: int) -> Rule:
+    return Rule(np.ones(labels), np.zeros(labels))
 
 
 def _for_weighted_f1(probabilities: np.ndarray, labels: np.ndarray, counts: np.ndarray, start: Rule) -> Rule:
     """Each label's gain for one more utterance given to it: right ones add, all of them divide."""
     chosen, gain, cost = start(probabilities).argmax(axis=1), None, None
-    best, found = start, weighted_f1(chosen, labels)
+    best, found = max(
+        ((rule, weighted_f1(rule(probabilities).argmax(axis=1), labels)) for rule in (_none(len(counts)), start)), key=itemgetter(1)
+    )
     for _ in range(ROUNDS):
         given = np.bincount(chosen, minlength=len(counts))
         right = np.bincount(chosen[chosen == labels], minlength=len(counts))

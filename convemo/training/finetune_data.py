@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from convemo.scoring import labels as label_sets
 from convemo.scoring.score import score
 from convemo.training.card import Card, Figures, Source, write_card
 from convemo.training.finetune import FinetuneConfig
+from convemo.training.predictions import FILE as PREDICTIONS
+from convemo.training.predictions import Said, write_predictions
 from convemo.training.run import RunLog, write_json
 from convemo.types import Dialogue, LabelSet
 
@@ -87,23 +88,22 @@ def conclude(
 ) -> dict[str, Any]:
     """Scores dev and test as the channel does in an analysis; writes ``predictions.jsonl``, ``figures.json`` and the card."""
     figures: dict[str, Any] = {}
-    with open(out / "predictions.jsonl", "w", encoding="utf-8") as file:
-        for part in ("dev", "test"):
-            rows, truth, groups = [], [], []
-            for scored in score(parts[part], {task: channel}, progress=lambda _, done, total, part=part: log.progress(part, done, total)):
-                result = scored.results[task]
-                for i, utterance in enumerate(scored.dialogue):
-                    if (told := result.probabilities(i)) is None:
-                        continue
-                    told = {label: round(p, 6) for label, p in told.items()}
-                    line = {"dialogue": scored.dialogue.id, "utterance": utterance.id, "probabilities": told}
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                    if utterance.label is not None:
-                        rows.append([told[label] for label in labels])
-                        truth.append(labels.index(utterance.label))
-                        groups.append(scored.dialogue.id)
-            if rows:
-                figures[part] = _figures(np.array(rows), np.array(truth), np.array(groups))
+    said: list[Said] = []
+    for part in ("dev", "test"):
+        rows, truth, groups = [], [], []
+        for scored in score(parts[part], {task: channel}, progress=lambda _, done, total, part=part: log.progress(part, done, total)):
+            result = scored.results[task]
+            for i, utterance in enumerate(scored.dialogue):
+                if (told := result.probabilities(i)) is None:
+                    continue
+                said.append((scored.dialogue.id, utterance.id, told))
+                if utterance.label is not None:
+                    rows.append([told[label] for label in labels])
+                    truth.append(labels.index(utterance.label))
+                    groups.append(scored.dialogue.id)
+        if rows:
+            figures[part] = _figures(np.array(rows), np.array(truth), np.array(groups))
+    write_predictions(out / PREDICTIONS, said)
     log.write("figures", **figures)
     write_json(out / "model" / "figures.json", figures)
     write_card(out / "model", _card(task, settings, origin, labels, figures))

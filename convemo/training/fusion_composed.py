@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from convemo.data import emorynlp
+from convemo.data import emorynlp, jsonl
 from convemo.errors import EngineUnavailable
 from convemo.fusion.fit import FitSettings, fit
 from convemo.fusion.fuse import FILE, TRAINED
@@ -25,7 +25,8 @@ REPORTED = {"as written": ("written", "recorded"), "as raw ASR": ("raw", "record
 """How the text was read, and in which room the clips, if there are any, were heard; see `scores`. The fit has every reading in every room,
 so that neither tells of the other."""
 TEXT_ONLY = (
-    "EmoryNLP dev, a third each as written, as raw ASR and with simulated ASR errors (shares and order of labels also from its train part)"
+    "EmoryNLP dev and the dev part of support conversations of ours, each counting alike, a third each as written, as raw ASR and with "
+    "simulated ASR errors (shares and order of labels also from their train parts)"
 )
 ACOUSTIC_TOO = (
     f"composed dialogues: turns, words and labels of {TEXT_ONLY}; every labelled utterance with the acoustic scores of an acted clip of "
@@ -44,6 +45,7 @@ class FusionConfig(BaseModel):
     id: str
     text_dev: Path
     text_test: Path
+    support: Path | None = None
     clips: Path | None = None
     compositions: int = Field(4, ge=1, le=100)
     seed: int = 1
@@ -62,7 +64,8 @@ class FusionConfig(BaseModel):
 
 
 def train(settings: FusionConfig, config: Path, data_root: Path, out: Path, progress: Progress | None = None) -> dict[str, Any]:
-    """Fits on composed dialogues of EmoryNLP dev, reports on those of its test part, and writes a model folder.
+    """Fits on composed dialogues of EmoryNLP dev and of support conversations, reports on those of EmoryNLP's test part, and writes a model
+    folder.
 
     Args:
         settings: what is fitted on what; paths in it count from the working folder.
@@ -80,15 +83,18 @@ def train(settings: FusionConfig, config: Path, data_root: Path, out: Path, prog
     log, folder = RunLog(Path(out), progress), Path(out) / TRAINED
     folder.mkdir(exist_ok=True)
     emory = Path(data_root) / "emorynlp"
-    train_labels = emorynlp.load(emory, "train")
+    theirs, ours = ([emorynlp.load(emory, part), support(settings, part)] for part in ("train", "dev"))
     conditions = product(READINGS, ROOMS if settings.clips else ROOMS[:1])
-    dev = composed(emorynlp.load(emory, "dev"), settings.text_dev, conditions, settings, known=True)
+    dev = composed([d for corpus in ours for d in corpus], settings.text_dev, conditions, settings, known=True)
+    weights = alike(theirs) | alike(ours)
     fusions = {}
     for name, changes in VARIANTS.items():
         log.progress("fit", len(fusions), len(VARIANTS))
         chosen = replace(settings.fit_settings(), **changes)
         fitted_on = ACOUSTIC_TOO if settings.clips else TEXT_ONLY
-        fusions[name] = fit(*dev, settings=chosen, label_sequences=train_labels, fitted_on=fitted_on)
+        fusions[name] = fit(
+            *dev, settings=chosen, label_sequences=[d for corpus in theirs for d in corpus], weights=weights, fitted_on=fitted_on
+        )
     fusion = fusions["as shipped"]
     fusion.parameters.save(folder / FILE)
     figures: dict[str, Any] = {f"held out on dev, {name}": variant.parameters.held_out for name, variant in fusions.items()}
@@ -101,6 +107,23 @@ def train(settings: FusionConfig, config: Path, data_root: Path, out: Path, prog
     publish(fusion, figures, settings, config, folder)
     log.write("done", **provenance(settings))
     return figures
+
+
+def support(settings: FusionConfig, part: str) -> tuple[Dialogue, ...]:
+    """A part of the support conversations, if there are any: what the fusion is for, though EmoryNLP has six times as much."""
+    return jsonl.load(settings.support, part) if settings.support else ()
+
+
+def alike(corpora: Sequence[Sequence[Dialogue]]) -> dict[str, float]:
+    """Dialogue → how much it counts, so that every corpus counts as much as the largest, by labelled utterances.
+
+    >>> from convemo.types import Speaker, Utterance
+    >>> talk = Dialogue("d", tuple(Utterance(f"u{i}", "ana", label="joy") for i in range(2)), (Speaker("ana"),))
+    >>> alike([[talk, replace(talk, id="e")], [replace(talk, id="f")]])
+    {'d': 1.0, 'e': 1.0, 'f': 2.0}
+    """
+    sizes = [sum(u.label is not None for d in corpus for u in d) for corpus in corpora]
+    return {d.id: max(sizes) / size for corpus, size in zip(corpora, sizes) for d in corpus}
 
 
 def composed(

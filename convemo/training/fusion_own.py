@@ -50,6 +50,8 @@ class OwnFusionConfig(BaseModel):
     risk: float = Field(0.3, gt=0, lt=1)
     resamples: int = Field(500, ge=1)
     seed: int = 1
+    device: str = "auto"
+    offline: bool = False
 
     def with_channels(self, given: Sequence[str]) -> OwnFusionConfig:
         """These settings with further channels, ``"NAME=SPEC"`` each.
@@ -153,7 +155,7 @@ def _channels(settings: OwnFusionConfig, labels: LabelSet) -> tuple[dict[str, Ch
     """The channels that know these labels, and why another is not among them."""
     channels, notes = {}, []
     for name, spec in settings.channels.items():
-        channel = open_channel(name, spec)
+        channel = open_channel(name, spec, device=settings.device, offline=settings.offline)
         if lacking := [label for label in labels if label not in channel.labels]:
             if name in settings.named:
                 agree_error = f"no {', '.join(lacking)} among its {', '.join(channel.labels)}"

@@ -1,8 +1,9 @@
 """What trained channels say of data that they have not met, in good conditions and in bad ones: what fusion is fitted on.
 
-``convemo train scores CONFIG.toml --data ROOT --out DIR`` trains nothing. It has the text channel read EmoryNLP as written, as raw ASR and
-misheard (`mishear`), and acoustic channels hear clips of the corpus that each was *not* trained on, as recorded and degraded
-(`sessions`), in the way of an analysis: voices are found, evidence is measured, utterances are scored with the history of their session.
+``convemo train scores CONFIG.toml --data ROOT --out DIR`` trains nothing. The text channel reads EmoryNLP, and support conversations of
+ours, as written, as raw ASR and misheard (`mishear`); acoustic channels hear clips of the corpus that each was *not* trained on, as they
+were recorded and degraded (`sessions`), in the way of an analysis: voices are found, evidence is measured, utterances are scored with the
+history of their session.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from convemo.acoustic.channel import AcousticChannel
 from convemo.analyzed import record
 from convemo.audio import Audio
 from convemo.audio.vad import speech
-from convemo.data import emorynlp
+from convemo.data import emorynlp, jsonl
 from convemo.dialogue.evidence import measure
 from convemo.errors import ConfigError
 from convemo.text.channel import TextChannel
@@ -44,6 +45,8 @@ class ScoresConfig(BaseModel):
 
     text: Path | None = None
     """Model folder; ``None`` is the shipped one."""
+    support: Path | None = None
+    """Support conversations, of which the dev part is read too."""
     acoustic: dict[str, Path] = {}
     """Corpus → the folder of a model that has not met it."""
     misheard: int = Field(3, ge=1, le=100)
@@ -85,11 +88,13 @@ def train(config: Path, data_root: Path, out: Path, progress: Progress | None = 
 
 
 def read_texts(settings: ScoresConfig, root: Path, split: str) -> Iterator[dict[str, Any]]:
-    """Every utterance of EmoryNLP in every reading: ``dialogue``, ``utterance``, ``label``, ``reading``, ``evidence``, ``log_probs``."""
+    """Every utterance of EmoryNLP, and of the support conversations if it is the dev part, in every reading: ``dialogue``, ``utterance``,
+    ``label``, ``reading``, ``evidence``, ``log_probs``."""
     channel = TextChannel(None if settings.text is None else str(settings.text))
     rng = np.random.default_rng([settings.seed, ("dev", "test").index(split)])
     words = vocabulary(u.text or "" for d in emorynlp.load(root, "train") for u in d)
-    for dialogue in emorynlp.load(root, split):
+    support = jsonl.load(settings.support, split) if split == "dev" and settings.support else ()
+    for dialogue in (*emorynlp.load(root, split), *support):
         for reading in ("written", "raw", *["misheard"] * settings.misheard):
             version = read_as(reading, dialogue, words, rng)
             result = channel.predict(version)

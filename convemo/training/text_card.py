@@ -10,7 +10,7 @@ from convemo.data import emobank, emorynlp, goemotions, xed
 from convemo.training.card import Card, Figures, Source, command
 from convemo.training.text_config import TextConfig
 from convemo.training.text_data import DIMENSIONS
-from convemo.training.text_init import Start
+from convemo.training.text_init import MINILM, Start
 from convemo.types import LABELS
 
 OWN_DATA = "LicenseRef-own-data"
@@ -29,7 +29,7 @@ ENCODER = Source(
     "all-MiniLM-L6-v2",
     "Apache-2.0",
     "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
-    "the encoder that training began from",
+    "the encoder that everything began from",
 )
 LIMITS = (
     "It reads words, not intentions: irony, politeness over anger, and quoted speech mislead it.",
@@ -37,7 +37,8 @@ LIMITS = (
     "The probabilities are not calibrated by themselves: rare emotions weighed a little more in training. Fusion calibrates them.",
 )
 OF_FRIENDS = (
-    "EmoryNLP and MELD are cut from the same show: a figure on either, of a model that has met the other, is not one on unseen data."
+    "EmoryNLP and MELD are cut from the same show: a figure on either, of a model that has met the other, is not one on unseen data. Of "
+    "MELD's 280 test dialogues 75 have a sentence of four words or more that EmoryNLP's train part has too, 48 have two or more."
 )
 OF_CORPORA = (
     "It reads English only.",
@@ -118,7 +119,7 @@ def card(settings: TextConfig, start: Start, labels: Sequence[str], made_by: str
         licence=terms,
         why_licence=_why(sources, terms),
         command=made_by,
-        sources=[*(SOURCES.get(name) or Source(name, OWN_DATA, "", "data of your own") for name in sources), _begun(start)],
+        sources=[*(SOURCES.get(name) or Source(name, OWN_DATA, "", "data of your own") for name in sources), *_begun(start)],
         figures=[
             Figures(
                 "Emotions",
@@ -154,5 +155,9 @@ def _dimension_columns() -> tuple[str, ...]:
     return tuple(f"{dimension} {metric}" for dimension in DIMENSIONS for metric in ("CCC", "MAE"))
 
 
-def _begun(start: Start) -> Source:
-    return ENCODER if start.folder or not start.id else Source(start.id, start.licence, "", "the model that training began from")
+def _begun(start: Start) -> list[Source]:
+    """What training began from, and the encoder that all models of its shape go back to."""
+    if start.folder or not start.id:
+        return [ENCODER]
+    same = all(start.shape.get(name) == size for name, size in MINILM.items())
+    return [Source(start.id, start.licence, "", "the model that training began from"), *([ENCODER] if same else [])]

@@ -15,7 +15,7 @@ from convemo.metrics.calibration import expected_calibration_error, negative_log
 from convemo.metrics.classification import accuracy, macro_f1, unweighted_average_recall, weighted_f1
 from convemo.metrics.dimensions import concordance_correlation, mean_absolute_error
 from convemo.text.channel import TextChannel
-from convemo.training.predictions import FILE, write_predictions
+from convemo.training.predictions import FILE, said_of, write_predictions
 from convemo.training.run import RunLog
 from convemo.training.text_config import TextConfig
 from convemo.training.text_data import COLLECTIONS, loader
@@ -56,7 +56,7 @@ def evaluate(channel: TextChannel, settings: TextConfig, data: Path, out: Path, 
     for way, file in WAYS.items():
         if predicted[way]:
             dialogues, probabilities = zip(*predicted[way])
-            write_predictions(out / file, dialogues, channel.labels, probabilities)
+            write_predictions(out / file, said_of(dialogues, channel.labels, probabilities))
     return figures
 
 

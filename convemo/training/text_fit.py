@@ -33,6 +33,9 @@ from convemo.types import LabelSet
 HEAD_RATE = 5.0
 """The heads start from nothing and take this many times the encoder's learning rate."""
 MAX_GRADIENT_NORM = 1.0
+ROWS = 8
+"""Sizes of a batch are rounded up to multiples of this: oneDNN compiles a product anew for every shape it has not met, which on short
+texts takes as long as the training itself."""
 METRICS = {"macro_f1": macro_f1, "weighted_f1": weighted_f1}
 
 
@@ -162,14 +165,16 @@ def autocast(settings: TextConfig, device: torch.device) -> AbstractContextManag
 def forward(model: TextModel, batch: Batch, examples: Examples, device: torch.device) -> tuple[Tensor, Tensor]:
     """Logits ``(M, K)`` and standardised dimensions ``(M, D)`` of a batch, in the order of its rows."""
     parts = [
-        model.encode(*(None if array is None else torch.from_numpy(array).to(device) for array in (group.ids, group.mask, group.target)))
+        model.encode(
+            *(None if array is None else torch.from_numpy(rounded(array)).to(device) for array in (group.ids, group.mask, group.target))
+        )[: len(group.rows)]
         for group in batch.groups
     ]
     back = np.argsort(np.concatenate([group.rows for group in batch.groups]))
     vectors = torch.cat(parts)[torch.from_numpy(back).to(device)]  # (M, W)
     if batch.place is not None:
         dialogue, place = torch.from_numpy(batch.place).to(device).T
-        shape = int(dialogue.max()) + 1, int(place.max()) + 1
+        shape = _rounded(int(dialogue.max()) + 1, ROWS), _rounded(int(place.max()) + 1, ROWS)
         laid = vectors.new_zeros(*shape, vectors.shape[-1]).index_put((dialogue, place), vectors)  # (B, N, W)
         speakers = torch.zeros(shape, dtype=torch.int64, device=device)
         speakers[dialogue, place] = torch.from_numpy(examples.speaker[batch.rows]).to(device)
@@ -177,6 +182,19 @@ def forward(model: TextModel, batch: Batch, examples: Examples, device: torch.de
         padding[dialogue, place] = False
         vectors = model.converse(laid, speakers, padding)[dialogue, place]
     return model.read(vectors)
+
+
+def rounded(array: np.ndarray) -> np.ndarray:
+    """``(B, T)`` with rows and columns of zeros behind it, up to multiples of `ROWS`.
+
+    >>> rounded(np.ones((3, 9))).shape
+    (8, 16)
+    """
+    return np.pad(array, [(0, _rounded(size, ROWS) - size) for size in array.shape])
+
+
+def _rounded(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
 
 
 def loss_of(

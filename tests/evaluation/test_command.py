@@ -72,8 +72,9 @@ def test_results_read_back(evaluated):
 def test_the_table_has_every_system_and_every_metric(evaluated):
     folder, _ = evaluated
     table = (folder / "results" / "table.md").read_text()
-    assert "|  | llm | voice | fused |" in table
+    assert "|  | llm | voice | llm+history | fused |" in table
     assert all(name in table for name in ("weighted F1", "UAR", "NLL", "classwise ECE", "AURC", "set coverage", "convemo eval talks.jsonl"))
+    assert "| ECE % of a perfectly calibrated system |" in table and "| set coverage % | occurs | llm | voice |" in table
 
 
 @pytest.mark.parametrize(

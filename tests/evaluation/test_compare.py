@@ -65,6 +65,19 @@ def test_an_evaluation_does_not_differ_from_itself(runs):
     assert all(row["difference"] == 0 and outcome(row) == 0 for row in same["systems"][0]["rows"])
 
 
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "p_holm", "expected"),
+    [
+        (0.02, 0.01, 0.03, 0.01, 1),
+        (0.02, 0.01, 0.03, 0.2, 0),  # one of many
+        (0.02, 0.0, 0.04, 0.01, 0),  # zero is inside
+        (-0.0003, -0.0009, -0.0001, 0.01, 0),  # shown as 0.0 [-0.1, 0.0]
+    ],
+)
+def test_a_difference_is_told_only_where_it_is_sure_and_is_one(difference, low, high, p_holm, expected):
+    assert outcome({"metric": "uar", "difference": difference, "low": low, "high": high, "p_holm": p_holm}) == expected
+
+
 def test_figures_are_those_of_the_metrics_on_the_predictions(runs, comparison):
     import numpy as np
 

@@ -46,7 +46,14 @@ def test_classes_and_confusion_are_those_of_scikit_learn(figures):
     won = figures.probabilities[0].argmax(axis=1)
     precision, recall, f1, support = theirs.precision_recall_fscore_support(figures.references, won)
     assert told["confusion"] == theirs.confusion_matrix(figures.references, won).tolist()
-    assert [list(c.values()) for c in told["classes"].values()] == pytest.approx(np.stack([precision, recall, f1, support], axis=1))
+    by_class = [[c[name] for name in ("precision", "recall", "f1", "support")] for c in told["classes"].values()]
+    assert by_class == pytest.approx(np.stack([precision, recall, f1, support], axis=1))
+
+
+def test_sets_are_counted_for_each_label_by_itself(figures):
+    told = figures.summary(figures.draws(draw_counts(np.arange(ROWS) // 10, 20)), ("a", "b", "c", "d"))
+    expected = ours.set_coverage_by_class(figures.sets[0], figures.references)
+    assert [c["set_coverage"] for c in told["classes"].values()] == pytest.approx(expected)
 
 
 def test_surest_answers_by_hand(figures):
@@ -55,6 +62,14 @@ def test_surest_answers_by_hand(figures):
     right = (p.argmax(axis=1) == figures.references)[order]
     assert figures.values["accuracy_at_80"][0] == pytest.approx(right[:240].mean())
     assert figures.values["aurc"][0] == pytest.approx((np.cumsum(~right) / np.arange(1, ROWS + 1)).mean())
+
+
+def test_where_only_dimensions_are_known_there_is_nothing_else(figures):
+    alone = Figures(figures.probabilities, None, None, figures.dimensions, figures.dimension_references)
+    counts = draw_counts(np.arange(ROWS) // 10, 20)
+    assert set(alone.values) == {"ccc_valence", "mae_valence"}
+    told, whole = (f.summary(f.draws(counts), ("a", "b", "c", "d"))["metrics"] for f in (alone, figures))
+    assert told == {name: whole[name] for name in told}
 
 
 def test_dimensions_leave_out_what_has_no_value(figures):

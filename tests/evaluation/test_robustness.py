@@ -6,11 +6,12 @@ import pytest
 from convemo.evaluation import benchmark as benchmarks
 from convemo.evaluation import robustness
 from convemo.evaluation.conditions import Conditions
-from convemo.evaluation.lineup import open_lineup
+from convemo.evaluation.lineup import Lineup, System, open_lineup
 from convemo.evaluation.run import evaluate
 from convemo.scoring import Predictions
+from convemo.types import ChannelResult, LabelSet, ModelInfo
 
-from .builders import answers, conversations, write
+from .builders import LABELS, answers, conversations, write
 
 
 @pytest.fixture
@@ -58,6 +59,40 @@ def test_channels_are_asked_once_for_every_input_that_differs(made, monkeypatch)
     cells = [Conditions.parse(missing=missing) for missing in ("none", "text", "voice")]
     robustness.matrix(benchmark, lineup, cells=cells, resamples=20)
     assert len(asked) == 2 * (len(benchmark.test) + len(benchmark.dev))
+
+
+class Asked:
+    """A channel that says nothing, and remembers how often it was asked."""
+
+    labels, model = LabelSet(LABELS), ModelInfo("asked")
+
+    def __init__(self, name, listens=False):
+        self.name, self.listens, self.times = name, listens, 0
+
+    def predict(self, dialogue, audio=None, since=0):
+        self.times += 1
+        log_probs = np.full((len(dialogue), len(self.labels)), np.log(1 / len(self.labels)))
+        return ChannelResult(self.name, self.labels, log_probs, (None,) * len(dialogue), model=self.model)
+
+
+@pytest.mark.parametrize(
+    ("channel", "noticed"),
+    [(Asked("text"), "text"), (Asked("acoustic", listens=True), "audio"), (Asked("both", listens=True), "text, audio")],
+)
+def test_a_channel_is_asked_again_only_where_it_could_notice(made, channel, noticed):
+    benchmark, _ = made
+    lineup = Lineup((System(channel.name, (channel.name,)),), {(channel.name, None): channel}, {channel.name: ""})
+    base, times = {"text": "raw"}, {}
+    lineup.score("test", benchmark.test, Conditions.parse(**base))
+    for kind, worse in (
+        ("text", {"text": "asr-noise=0.1"}),
+        ("audio", base | {"audio": "telephone"}),
+        ("missing", base | {"missing": "voice"}),
+    ):
+        before = channel.times
+        lineup.score("test", benchmark.test, Conditions.parse(**worse))
+        times[kind] = channel.times - before
+    assert ", ".join(kind for kind, count in times.items() if count) == noticed
 
 
 def test_the_measured_word_error_rate_stands_in_the_cell(made):

@@ -10,7 +10,9 @@ from convemo.evaluation import benchmark as benchmarks
 from convemo.evaluation.conditions import Conditions
 from convemo.evaluation.fits import fit_systems
 from convemo.evaluation.lineup import open_lineup
+from convemo.evaluation.page import render
 from convemo.evaluation.run import evaluate
+from convemo.evaluation.table import markdown
 from convemo.evaluation.write import as_json
 
 from .builders import LABELS, answers, conversations, read, write
@@ -91,6 +93,56 @@ def test_predictions_name_every_labelled_utterance_and_null_where_there_is_no_sc
 def test_some_channels_may_be_fused_and_not_others(files):
     results = run(files, systems=("llm", "voice", "llm+voice"), folds="fold").results
     assert list(results["systems"]["llm+voice"]["models"]) == ["llm", "voice"]
+
+
+def test_a_channel_with_history_is_a_fusion_of_that_channel_alone(files):
+    results = run(files, systems=("llm", "voice", "llm+history", "fused"), folds="fold").results
+    assert list(results["systems"]["llm+history"]["models"]) == ["llm"]
+    learned = results["fusion"]["systems"]["llm+history"][0]
+    assert set(learned["weights"]) == {"llm"} and learned["history"]["own"] > 0, "whoever is upset tends to stay so"
+    gains = {r["a"]: r["difference"] for r in results["paired"] if (r["b"], r["metric"]) == ("llm", "nll")}
+    assert gains["fused"] < gains["llm+history"] < 0
+
+
+def test_of_several_channels_the_first_is_shown_with_its_history_unless_systems_are_named(files):
+    benchmark = benchmarks.load(files["data"], folds="fold")
+    lineup = open_lineup(benchmark, None, {name: files[name] for name in ("llm", "voice")})
+    assert [s.name for s in lineup.systems] == ["llm", "voice", "llm+history", "fused"]
+
+
+def test_an_ece_is_told_with_that_of_a_perfectly_calibrated_system(evaluated):
+    ece = evaluated[1].results["systems"]["fused"]["metrics"]["ece"]
+    assert 0.05 < ece["by_chance"] < 0.2, "216 utterances in 15 bins"
+
+
+def test_a_system_that_scored_nothing_is_not_called_calibrated(files):
+    systems = run(files, ("llm", "voice"), conditions=Conditions.parse(missing="voice"), folds="fold").results["systems"]
+    assert systems["llm"]["calibrated"] == "folds by fold" and systems["voice"]["calibrated"] is None
+
+
+# Dimensions -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def moods(tmp_path):
+    """Sentences whose valence somebody judged, and no emotion."""
+    utterances = [{"id": f"u{i}", "speaker": "ana", "text": text, "dimensions": {"valence": v}} for i, (text, v) in enumerate(MOODS)]
+    return write(tmp_path / "moods.jsonl", [{"id": f"d{i}", "utterances": [u]} for i, u in enumerate(utterances)])
+
+
+MOODS = [("What a wonderful day!", 0.9), ("I hate this.", -0.9), ("The train leaves at nine.", 0.0), ("I am so happy for you.", 0.8)] * 3
+
+
+def test_data_with_dimensions_alone_are_evaluated_on_those(moods):
+    benchmark = benchmarks.load(moods)
+    lineup = open_lineup(benchmark, ["text"])
+    evaluation = evaluate(benchmark, lineup, **FEW)
+    text = evaluation.results["systems"]["text"]
+    assert set(text["metrics"]) == {"ccc_valence", "mae_valence"} and text["metrics"]["ccc_valence"]["value"] > 0.3
+    assert text["metrics"]["ccc_valence"]["low"] <= text["metrics"]["ccc_valence"]["value"] <= text["metrics"]["ccc_valence"]["high"]
+    assert evaluation.results["labels"] == [] and evaluation.results["data"]["labelled"] == len(MOODS) == len(evaluation.predictions)
+    assert text["calibrated"] is None
+    assert "valence CCC" in markdown(evaluation.results) and "valence CCC" in render(evaluation.results, evaluation.predictions)
 
 
 # What is learned from what --------------------------------------------------------------------------------------------
@@ -257,3 +309,11 @@ def test_a_system_that_nobody_named_is_refused(files):
     benchmark = benchmarks.load(files["data"], folds="fold")
     with pytest.raises(ConfigError, match="a channel among text, acoustic, llm, found 'sound'"):
         open_lineup(benchmark, ["sound"], {"llm": files["llm"]})
+
+
+def test_a_channel_that_was_trained_on_what_is_evaluated_is_warned_of(data_root):
+    notes = {split: open_lineup(benchmarks.load("xed", data_root, split=split), ["text"]).notes for split in ("test", "dev")}
+    assert notes["test"] == ()
+    assert notes["dev"] == (
+        "text was trained on xed, and its dev part is evaluated here: its figures are of utterances that it may have met.",
+    )

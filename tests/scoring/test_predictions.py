@@ -97,6 +97,6 @@ def test_ids_that_the_data_do_not_know_are_refused_with_one_that_they_know(tmp_p
 
 def test_what_is_written_reads_back(tmp_path):
     result = Predictions(file(tmp_path, GOOD)).predict(TALK)
-    write_predictions(tmp_path / "copy.jsonl", [(TALK, result)])
+    write_predictions(tmp_path / "copy.jsonl", [("d1", "u1", result.probabilities(0))])
     again = Predictions(str(tmp_path / "copy.jsonl")).predict(TALK)
     assert again.reasons == result.reasons and np.allclose(again.log_probs, result.log_probs, atol=1e-4)

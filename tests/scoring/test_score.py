@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from convemo import registry
 from convemo.audio import Audio
 from convemo.errors import ConfigError, EngineUnavailable
 from convemo.scoring import hear, open_channel, score
+from convemo.scoring.channels import trained_on
 from convemo.scoring.labels import agree, of, ordered
 from convemo.types import ChannelResult, Dialogue, LabelSet, ModelInfo, Speaker, Utterance
 
@@ -111,3 +113,21 @@ def test_a_spec_names_a_channel_by_its_kind_its_folder_or_its_file(tmp_path):
         open_channel("mine", "default")
     with pytest.raises(EngineUnavailable):
         open_channel("text", f"default:{tmp_path}")
+
+
+def test_a_channel_is_told_of_the_machine_as_far_as_it_asks(monkeypatch):
+    told = {}
+
+    class Spoken:
+        def __init__(self, argument, *, device, offline):
+            told.update(argument=argument, device=device, offline=offline)
+
+    monkeypatch.setattr(registry, "find", lambda kind, name: Spoken)
+    open_channel("text", "transformers:PATH", device="cuda", offline=True, announce=print)
+    assert told == {"argument": "PATH", "device": "cuda", "offline": True}
+
+
+def test_what_a_channel_was_trained_on_is_what_its_manifest_says(tmp_path):
+    (tmp_path / "model.json").write_text('{"id": "m", "channel": "text", "licence": "MIT", "files": {}, "trained_on": ["meld"]}')
+    assert trained_on("mine", str(tmp_path)) == trained_on("text", f"default:{tmp_path}") == ("meld",)
+    assert trained_on("llm", "answers.jsonl") == trained_on("text", "transformers:PATH") == ()

@@ -79,14 +79,26 @@ def test_another_script_is_not_guessed_at(channel):
     )
 
 
-def test_an_utterance_scores_the_same_alone_later_and_in_company(channel):
-    texts = ["Okay.", "I told you a hundred times that I never got the parcel!", "Sorry to hear that.", "Okay."]
-    whole = channel.predict(dialogue(*texts))
-    for since in range(len(texts)):
-        part = channel.predict(dialogue(*texts), since=since)
-        assert np.array_equal(part.log_probs, whole.log_probs[since:])
-    for i, text in enumerate(texts):
-        assert np.array_equal(channel.predict(dialogue(text)).log_probs[0], whole.log_probs[i])
+SAID = ("Okay.", "I told you a hundred times that I never got the parcel!", "Sorry to hear that.", "Okay.")
+
+
+def test_scoring_from_an_utterance_on_gives_what_scoring_from_the_beginning_gives(channel):
+    whole = channel.predict(dialogue(*SAID))
+    for since in range(len(SAID)):
+        assert np.array_equal(channel.predict(dialogue(*SAID), since=since).log_probs, whole.log_probs[since:])
+
+
+def test_what_is_said_later_changes_nothing(channel):
+    whole = channel.predict(dialogue(*SAID))
+    for length in range(1, len(SAID)):
+        begun = channel.predict(dialogue(*SAID[:length])).log_probs
+        assert begun == pytest.approx(whole.log_probs[:length], abs=1e-5)
+        assert begun.argmax(axis=1).tolist() == whole.log_probs[:length].argmax(axis=1).tolist()
+
+
+def test_what_was_said_before_counts(channel):
+    whole = channel.predict(dialogue(*SAID))
+    assert whole.log_probs[-1] != pytest.approx(whole.log_probs[0], abs=0.05)  # the same "Okay."
 
 
 def test_a_text_longer_than_the_network_reads_at_once_is_read_to_its_end(channel):

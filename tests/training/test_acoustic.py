@@ -16,7 +16,7 @@ from convemo.metrics import Interval  # noqa: E402
 from convemo.training import acoustic, acoustic_export, acoustic_scores  # noqa: E402
 from convemo.training.acoustic_clips import Clips, load_clips  # noqa: E402
 from convemo.training.acoustic_config import AcousticConfig  # noqa: E402
-from convemo.training.acoustic_scores import Scores, histories, write_predictions  # noqa: E402
+from convemo.training.acoustic_scores import Scores, histories  # noqa: E402
 from convemo.training.run import read_config  # noqa: E402
 from convemo.types import LABELS, Dialogue, LabelSet, Speaker, Utterance  # noqa: E402
 
@@ -114,10 +114,15 @@ def test_a_run_ends_with_figures_predictions_and_a_model_that_the_channel_loads(
     assert figures["zero-shot nemo"]["labels"] == 6
     channel = AcousticChannel(str(runs / "a/model"))
     assert channel.labels == LABELS and channel.model.licence == "CC-BY-NC-SA-4.0"
-    assert "Acted speech" in (runs / "a/model/CARD.md").read_text(encoding="utf-8")
+    card = (runs / "a/model/CARD.md").read_text(encoding="utf-8")
+    assert "Acted speech" in card and "2 actors train, 1 dev, 1 test; calm is neutral" in card
+    assert json.loads((runs / "a/model/figures.json").read_text()) == json.loads((runs / "a/figures.json").read_text())
+    assert all(file.stat().st_mode & 0o044 == 0o044 for file in (runs / "a/model").iterdir()), "readable to all, as a package must be"
     lines = [json.loads(line) for line in (runs / "a/predictions.jsonl").read_text().splitlines()]
-    assert len(lines) == 8 + 8 + 12, "dev, test, and the corpus that it never heard"
-    assert {line["dialogue"] for line in lines} == {"ravdess-01", "ravdess-02", "nemo-EB0", "nemo-IC0"}
+    assert len(lines) == 8 + 8, "dev and test"
+    assert {line["dialogue"] for line in lines} == {"ravdess-01", "ravdess-02"}
+    counts = {name: len((runs / f"a/predictions_{name}.jsonl").read_text().splitlines()) for name in ("alone", "nemo")}
+    assert counts == {"alone": 8, "nemo": 12}, "test without history, and the corpus that it never heard"
     assert all(sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-4) for line in lines)
 
 
@@ -284,9 +289,8 @@ def test_of_an_actors_clips_a_session_begins_without_history():
     assert not histories(made_up(False), 0, session=1, seed=0, shrinkage=1.0)[0].any()
 
 
-def test_an_unlabelled_clip_is_predicted_and_not_counted(tmp_path):
+def test_an_unlabelled_clip_is_predicted_and_not_counted():
     clips = made_up(True)
     said = Scores(clips, np.log(np.where(np.arange(8)[:, None] % 2 == [0, 1], 0.9, 0.1)))
     assert said.uar() == pytest.approx(np.mean([2 / 3, 2 / 4]), abs=0.1)
-    write_predictions(tmp_path / "p.jsonl", [said])
-    assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 8
+    assert len(list(said.said())) == 8

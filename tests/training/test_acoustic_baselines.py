@@ -1,6 +1,7 @@
 """The plain rivals, on made-up voices: they must learn what is easy to hear, choose on dev, and leave predictions behind."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,7 +55,10 @@ def made_up(count=64):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    monkeypatch.setattr(acoustic_baselines, "gather", lambda *_: Material(LABELS, {"made-up": made_up()}, {}))
+    def gather(settings, *_):
+        return Material(LABELS, {"made-up": made_up()}, {name: made_up() for name in settings.zero_shot})
+
+    monkeypatch.setattr(acoustic_baselines, "gather", gather)
 
     def run(model, more=""):
         config = tmp_path / "config.toml"
@@ -73,6 +77,23 @@ def test_each_learns_what_is_easy_to_hear_and_leaves_predictions(model, run, tmp
     assert {line["utterance"] for line in lines} == {u for u, part in zip(made_up().ids, made_up().parts) if part != "train"}
     assert all(set(line["probabilities"]) == set(LABELS) for line in lines)
     assert "predictions.jsonl" in (tmp_path / "out/table.md").read_text() and not (tmp_path / "out/model").exists()
+
+
+def test_corpora_that_it_has_not_heard_have_predictions_of_their_own_and_one_of_them_may_choose(run, tmp_path):
+    figures = run("svm", 'corpora = ["ravdess"]\nchoose_on = "nemo"\nzero_shot = ["emodb"]\nrelative = true\n')
+    assert figures.keys() == {"zero-shot emodb", "zero-shot nemo"}
+    assert {file.name for file in (tmp_path / "out").glob("predictions*")} == {"predictions_emodb.jsonl", "predictions_nemo.jsonl"}
+    assert "predictions_emodb.jsonl" in (tmp_path / "out/table.md").read_text()
+
+
+def test_against_earlier_clips_a_speaker_is_compared_with_what_they_did_before_and_nothing_later():
+    clips = made_up(8)
+    clips = replace(clips, conversations=True, speakers=np.array(["d/s"] * 8))
+    found = acoustic_baselines.against_earlier(clips, np.ones(len(NAMES)))
+    values = clips.descriptions[0, :, : len(NAMES)]
+    assert not found[0].any()
+    np.testing.assert_allclose(found[1], (values[1] - values[0]) / 2 / np.sqrt(4 / 5), rtol=1e-5)
+    np.testing.assert_array_equal(acoustic_baselines.against_earlier(clips.subset(np.arange(8) < 5), np.ones(len(NAMES))), found[:5])
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -100,3 +121,5 @@ def test_the_shipped_configurations_are_valid():
     folder = acoustic_baselines.Path(acoustic_baselines.__file__).parent / "configs"
     found = {read_config(folder / f"emobox_{m.replace('-', '_')}.toml", acoustic_baselines.BaselineConfig).model for m in MODELS}
     assert found == set(MODELS)
+    for corpus in ("ravdess", "nemo"):
+        assert read_config(folder / f"zero_shot_svm_{corpus}.toml", acoustic_baselines.BaselineConfig).relative

@@ -218,6 +218,14 @@ def test_without_history_there_are_no_deviations():
     assert not batch.deviations.any() and not batch.heard.any()
 
 
+def test_a_share_of_an_actors_clips_is_heard_as_a_speakers_first_utterance():
+    def unknown(share):
+        drawn = batches([clips_of([0, 1] * 100)], QUIET, Sampling(history=9, alone=share), UNIT, 50, 3.0, np.random.default_rng(0))
+        return np.mean(np.concatenate([batch.heard[:, 0] for batch in drawn]) == 0)
+
+    assert unknown(0.0) < 0.2 and 0.4 < unknown(0.5) < 0.7 and unknown(1.0) == 1
+
+
 def test_the_normalisation_is_that_of_the_clips():
     normal = measure([clips_of([0, 1] * 20, speakers=4)], np.random.default_rng(0))
     np.testing.assert_allclose(normal.frame_mean[MEL], -30, atol=0.5)

@@ -173,3 +173,10 @@ def test_the_command_does_it_from_one_file_and_shows_the_figures(data, tmp_path,
     command("acoustic", config(tmp_path, TINY), data, tmp_path / "out", seed=1, init=None)
     shown = capsys.readouterr().out
     assert "| transformer | utterances | accuracy |" in shown and "| test |" in shown
+
+
+def test_an_option_of_another_training_is_refused_by_the_name_that_was_typed(data, tmp_path):
+    from convemo.commands.train import run as command
+
+    with pytest.raises(ConfigError, match="`convemo train acoustic` on features in place of sound takes, found --fold"):
+        command("acoustic", config(tmp_path, TINY), data, tmp_path / "out", fold=2)

@@ -31,6 +31,11 @@ def test_a_rule_serves_its_aim_on_utterances_that_it_has_not_seen(rare, aim, met
     assert metric(rule_for(aim, seen, truth)(unseen).argmax(axis=1), labels) > plain + 0.005
 
 
+def test_where_the_largest_probability_is_already_best_it_is_taken():
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.4, 0.6]])
+    assert rule_for("weighted_f1", probabilities, np.array([0, 0, 0, 1]))(probabilities).argmax(axis=1).tolist() == [0, 0, 0, 1]
+
+
 def test_for_recall_every_label_counts_as_if_all_were_equally_frequent(rare):
     probabilities, labels = rare
     rule = rule_for("uar", probabilities, labels)

@@ -38,7 +38,7 @@ def intervals(metric: str, systems: Mapping[str, Mapping[str, Any]]) -> str:
 
 def difference(metric: str, found: Mapping[str, Any], outcome: int | None = None) -> str:
     """One paired difference on a line with zero in its middle, coloured by what it comes to (by its interval if not given)."""
-    outcome = verdict(metric, found["low"], found["high"]) if outcome is None else outcome
+    outcome = verdict(metric, found) if outcome is None else outcome
     width, height = 150.0, 18.0
     reach = max(abs(found["low"]), abs(found["high"]), abs(found["difference"]), 1e-9) * 1.15
     scale = Scale(-reach, reach, 4, width - 4)

@@ -56,7 +56,7 @@ def _grid_cell(found: Cell | None, metric: str) -> str:
     if least is None:
         return cell(value)
     name, d = least
-    outcome = verdict(metric, d["low"], d["high"])
+    outcome = verdict(metric, d)
     title = f"{of.show(d['difference'], signed=True)} against {name}, {of.show(d['low'], signed=True)} to {of.show(d['high'], signed=True)}"
     said = f'<small title="{escape(title)}">{of.show(d["difference"], signed=True)} <span>{_WORDS[outcome]}</span></small>'
     return cell(value + said, _KINDS[outcome])

@@ -239,7 +239,7 @@ def _titled(of: Measure) -> str:
 
 def _difference_row(metric: str, found: Mapping[str, Any]) -> str:
     of, low, high = measure(metric), found["low"], found["high"]
-    outcome = VERDICTS[verdict(metric, low, high)]
+    outcome = VERDICTS[verdict(metric, found)]
     p = "–" if found["p_value"] is None else "&lt;0.001" if found["p_value"] < 0.001 else f"{found['p_value']:.3f}"
     return row(
         _titled(of),

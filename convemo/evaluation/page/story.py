@@ -64,7 +64,7 @@ def comparison(results: Mapping[str, Any], a: str, b: str) -> str:
     outcome: dict[int, list[str]] = {1: [], 0: [], -1: []}
     for metric in metrics(results):
         if found := find(results["paired"], a, b, metric):
-            outcome[verdict(metric, found["low"], found["high"])].append(measure(metric).title)
+            outcome[verdict(metric, found)].append(measure(metric).title)
     parts = [f"{word} in {_listed(outcome[sign])}" for sign, word in ((1, "better"), (-1, "worse")) if outcome[sign]]
     if not parts:
         return f"No metric tells {a} and {b} apart on these data."
@@ -74,7 +74,7 @@ def comparison(results: Mapping[str, Any], a: str, b: str) -> str:
 
 def _clause(metric: str, found: Mapping[str, Any]) -> str:
     of = measure(metric)
-    outcome = {1: "better", -1: "worse", 0: "not told apart"}[verdict(metric, found["low"], found["high"])]
+    outcome = {1: "better", -1: "worse", 0: "not told apart"}[verdict(metric, found)]
     unit = f" {of.unit}" if of.unit else ""
     limits = f"{of.show(found['low'], signed=True)} to {of.show(found['high'], signed=True)}"
     return f"{outcome} in {of.title} ({of.show(found['difference'], signed=True)}{unit}, {limits})"

@@ -1,0 +1,67 @@
+"""How long the same command takes when all is done: ``python benchmarks/batch_resume.py [--files 10000]``.
+
+Writes so many transcripts to a temporary folder, has a batch finish them (with an analyzer without engines: what is measured is the
+batch), and then times a fresh process that is given the same folder again, three times: start, imports, listing, looking up, end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from convemo import Analysis, ChannelResult, LabelSet
+from convemo.batch import Batch
+from convemo.batch.inline import InlineEngine
+from convemo.batch.work import Setup
+from convemo.dialogue.align import align
+from convemo.types import Transcript
+
+
+class Unmoved:
+    """Finds everything neutral."""
+
+    def __init__(self, setup: Setup):
+        self.config = setup.config
+
+    def load(self) -> None: ...
+
+    def analyze_file(self, sound, said: Transcript, *, id, **_) -> Analysis:
+        dialogue = align(said, id=id)
+        log_probs = np.log(np.tile([0.9, 0.1], (len(dialogue), 1)))
+        return Analysis(dialogue, {"text": ChannelResult("text", LabelSet(("neutral", "anger")), log_probs, (None,) * len(dialogue))})
+
+
+def run(place: str) -> None:
+    summary = Batch(f"{place}/calls", f"{place}/out", workers=InlineEngine(), analyzer="batch_resume:Unmoved").run()
+    assert summary.ok, summary
+    print(f"{summary.done} done now, {summary.before} before, {summary.seconds:.2f} s in the run")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--place", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.place:
+        run(arguments.place)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "calls").mkdir()
+        for number in range(arguments.files):
+            (Path(place) / "calls" / f"call{number:06d}.txt").write_text(f"Ana: Hello, this is call {number}.\nBen: Good morning, Ana.\n")
+        for turn in range(4):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, __file__, "--place", place], check=True)
+            print(f"{'resumed' if turn else 'first run'}: {time.perf_counter() - started:.2f} s", flush=True)
+        parts = len(list((Path(place) / "out" / "utterances").glob("*.parquet")))
+        print(f"{arguments.files} files, {parts} Parquet files a table")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The tables once more as one CSV or JSONL file each, for whoever does not read Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from convemo.batch import parquet
+from convemo.batch.layout import TABLES, Layout
+from convemo.batch.ledger import Ledger
+from convemo.errors import ConfigError
+from convemo.export.atomic import writing
+from convemo.export.csv import inert
+from convemo.export.json import dumps
+
+FORMATS = ("parquet", "csv", "jsonl")
+
+
+def checked(formats: str | Sequence[str]) -> tuple[str, ...]:
+    """
+    Raises:
+        ConfigError: one is unknown.
+
+    >>> checked("csv,jsonl")
+    ('csv', 'jsonl')
+    """
+    names = formats.split(",") if isinstance(formats, str) else formats
+    wanted = tuple(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
+    if unknown := [name for name in wanted if name not in FORMATS]:
+        raise ConfigError(f"formats of {', '.join(FORMATS)}", ", ".join(map(repr, unknown)))
+    return wanted
+
+
+def write(layout: Layout, ledger: Ledger, settings: str, formats: Sequence[str]) -> None:
+    """Writes the files that were asked for, unless they hold what the tables hold already.
+
+    Raises:
+        ResultError: one cannot be written.
+    """
+    parts = [part.name for part in ledger.parts(settings)]
+    state = json.dumps([settings, parts, ledger.fact(f"columns {settings}"), ledger.fact(f"generation {settings}")])
+    for form in formats:
+        if form == "parquet":
+            continue
+        files = [layout.out / f"{table}.{form}" for table in TABLES]
+        if ledger.fact(f"flat {form}") == state and all(file.is_file() for file in files):
+            continue
+        for table, file in zip(TABLES, files):
+            rows = _rows([layout.part(table, part) for part in parts])
+            (_write_csv if form == "csv" else _write_jsonl)(file, rows)
+        ledger.state(f"flat {form}", state)
+
+
+def _rows(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        for batch in parquet.batches(path):
+            yield from batch.to_pylist()
+
+
+def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+    with writing(path, newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        for number, row in enumerate(rows):
+            if not number:
+                writer.writerow([inert(name) for name in row])
+            writer.writerow([inert(" ".join(value) if isinstance(value, list) else value) for value in row.values()])
+
+
+def _write_jsonl(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+    with writing(path) as file:
+        for row in rows:
+            file.write(dumps(row, path) + "\n")

@@ -1,0 +1,90 @@
+"""SQL over a folder of results: the one module that imports duckdb."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from convemo.batch.layout import TABLES, Layout
+from convemo.errors import ConfigError, EngineUnavailable, ResultError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ROWS_AT_ONCE = 1024
+_HARMLESS = ("SELECT", "EXPLAIN")
+
+
+class Query:
+    """The answer to one question in SQL.
+
+    The views ``utterances`` and ``calls`` are all there is: the engine is cut off from files and network before it sees the question.
+
+    Args:
+        results: the folder that a batch has written.
+        sql: one SELECT statement.
+
+    Raises:
+        ResultError: there are no results in the folder.
+        ConfigError: the SQL makes no sense, or would do more than read.
+        EngineUnavailable: duckdb or pyarrow is not installed.
+
+    >>> Query("results", "SELECT call FROM calls").columns                # doctest: +SKIP
+    ['call']
+    """
+
+    def __init__(self, results: str | PathLike, sql: str):
+        try:
+            import duckdb
+            import pyarrow.dataset as datasets
+        except ImportError as error:
+            raise EngineUnavailable("duckdb and pyarrow", f"no {error.name}", "Install them: pip install 'convemo[batch]'.") from error
+        layout = Layout(results)
+        self._duckdb = duckdb
+        self._db = duckdb.connect(config={"temp_directory": tempfile.gettempdir(), "python_enable_replacements": False})
+        for table in TABLES:
+            files = sorted(layout.table(table).glob("*.parquet"))
+            if not files:
+                raise ResultError(layout.out, "the results of convemo batch", f"no {table} in it", "Name the folder given with --out.")
+            self._db.register(table, datasets.dataset([str(file) for file in files], format="parquet"))
+        self._db.execute("SET enable_external_access = false")
+        self._db.execute("SET lock_configuration = true")
+        try:
+            statements = self._db.extract_statements(sql)
+            kinds = [statement.type.name for statement in statements]
+            if len(kinds) != 1 or not kinds[0].startswith(_HARMLESS):
+                found = ", ".join(kind.lower() for kind in kinds) or "none"
+                raise ConfigError("one SELECT statement", found, "Results are only read here; the Parquet files are yours to open elsewhere.")
+            self._answer = self._db.execute(statements[0])
+        except duckdb.Error as error:
+            raise _refused(error) from error
+        self.columns = [name for name, *_ in self._answer.description]
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        try:
+            while rows := self._answer.fetchmany(_ROWS_AT_ONCE):
+                yield from rows
+        except self._duckdb.Error as error:
+            raise _refused(error) from error
+
+
+def _refused(error: duckdb.Error) -> ConfigError:
+    told = str(error).strip()
+    return ConfigError("SQL that DuckDB understands", told, "The tables are utterances and calls; DESCRIBE shows nothing that docs/batch.md does not.")
+
+
+def shown(value: Any) -> Any:
+    """A cell for people: numbers to four digits, lists in one line.
+
+    >>> [shown(value) for value in (0.123456, ["joy", "anger"], None, 3)]
+    ['0.1235', 'joy anger', '', '3']
+    """
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    return " ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+
+

@@ -1,0 +1,99 @@
+"""An llm channel by its spec: ``ENGINE:ARGUMENT``, and how it is asked: ``transformers:PATH?prompt=few-shot&permutations=3``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from convemo import registry
+from convemo.errors import ConfigError, EngineUnavailable
+from convemo.llm.channel import LlmChannel, Unavailable
+from convemo.llm.prompt import DEFAULT, Prompt
+from convemo.weights import MANIFEST, load_manifest
+
+KEYS = ("prompt", "permutations", "calibration")
+"""What may stand after ``?`` about the asking; everything else there is the engine's own."""
+PROMPT = "prompt.toml"
+"""In a model folder of ``convemo train llm``: how it was asked when it was taught."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """Which engine, and how it is asked.
+
+    >>> ChannelSpec.parse("openai:http://localhost:8000/v1#Qwen?prompt=few-shot&permutations=3")
+    ChannelSpec(engine='openai:http://localhost:8000/v1#Qwen', prompt='few-shot', permutations=3, calibration='none')
+    """
+
+    engine: str
+    prompt: str | None = None
+    """A name or a file; ``None`` for the one that the model was taught with, or else `convemo.llm.prompt.DEFAULT`."""
+    permutations: int | None = None
+    calibration: str = "none"
+
+    @classmethod
+    def parse(cls, spec: str, **settings: Any) -> ChannelSpec:
+        """The spec in a text.
+
+        Args:
+            spec: what somebody wrote; what it says of the asking wins over the settings.
+            settings: fields of `ChannelSpec`; ``None`` stands for the default.
+
+        Raises:
+            ConfigError: a number is none.
+        """
+        before, mark, query = spec.rpartition("?")
+        pairs = [pair.partition("=")[::2] for pair in query.split("&")] if mark else []
+        own = {key: value for key, value in pairs if key in KEYS}
+        rest = [f"{key}={value}" if value else key for key, value in pairs if key not in KEYS]
+        engine = (before + (f"?{'&'.join(rest)}" if rest else "")) if own else spec
+        given = {name: value for name, value in settings.items() if value is not None} | own
+        if isinstance(count := given.get("permutations"), str):
+            if not count.isdecimal():
+                raise ConfigError("a whole number after permutations=", repr(count))
+            given["permutations"] = int(count)
+        return cls(engine, **given)
+
+
+def open_llm(
+    spec: ChannelSpec | str, *, device: str = "auto", offline: bool = False, announce: Callable[[str], None] | None = None
+) -> LlmChannel:
+    """The channel that a spec names.
+
+    Args:
+        spec: the engine and how it is asked; or a folder that ``convemo train llm`` made.
+        device, offline, announce: as everywhere; an engine gets those that it has a parameter for.
+
+    Raises:
+        ConfigError: the spec, or the prompt, makes no sense.
+        UnknownEngine: nobody registered it.
+        EngineUnavailable: what the engine needs is not installed, not here, or does not answer.
+    """
+    spec = _taught(ChannelSpec.parse(spec) if isinstance(spec, str) else spec)
+    prompt = Prompt.load(spec.prompt or DEFAULT)  # what is wrong with it is told before anything large is loaded
+    orders = {"permutations": spec.permutations, "calibration": spec.calibration}
+    machine = registry.understood("llm", spec.engine, device=device, offline=offline, announce=announce)
+    return LlmChannel(registry.build("llm", spec.engine, **machine), prompt, **orders)
+
+
+def open_or_explain(spec: ChannelSpec, **machine: Any) -> LlmChannel | Unavailable:
+    """The same; but a language model that is not there is a channel whose every row says so, for an analysis can do without it.
+
+    Raises:
+        ConfigError, UnknownEngine: as `open_llm`.
+    """
+    try:
+        return open_llm(spec, **machine)
+    except EngineUnavailable as error:
+        return Unavailable(error, Prompt.load(spec.prompt or DEFAULT))
+
+
+def _taught(spec: ChannelSpec) -> ChannelSpec:
+    """Of a folder that ``convemo train llm`` made, or its ``--out``: the model in it, with the prompt that it was taught with."""
+    name, mark, query = spec.engine.partition("?")
+    for folder in (Path(name), Path(name) / "model"):
+        if (folder / MANIFEST).is_file() and load_manifest(folder).channel == "llm":
+            return replace(spec, engine=f"transformers:{folder}{mark}{query}", prompt=spec.prompt or str(folder / PROMPT))
+    return spec
