@@ -9,9 +9,12 @@ import argparse
 import random
 from pathlib import Path
 
-PRODUCTS = "router,washing machine,flight to Lisbon,credit card,gas meter,phone contract,laptop,subscription,parcel,dishwasher".split(",")
-NAMES = "Maya,Tom,Aisha,Luis,Wei,Nora,Piotr,Grace,Omar,Ines,Jonas,Priya".split(",")
-DAYS = "Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,last week,two weeks ago,yesterday,this morning".split(",")
+PRODUCTS = (
+    "router", "washing machine", "flight to Lisbon", "credit card", "gas meter", "phone contract", "laptop", "subscription", "parcel",
+    "dishwasher",
+)  # fmt: skip
+NAMES = ["Maya", "Tom", "Aisha", "Luis", "Wei", "Nora", "Piotr", "Grace", "Omar", "Ines", "Jonas", "Priya"]
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "last week", "two weeks ago", "yesterday", "this morning"]
 OPEN = (
     "Good morning, this is {agent} speaking, how may I help you with your {product} today?",
     "Thank you for calling, my name is {agent}. Could I have your order number, please?",
@@ -50,12 +53,34 @@ GLAD = (
     "Great, then {day} is fine with me. You have been a real help.",
     "Perfect, thanks.",
 )
-BEFORE = ("", "", "", "Well, ", "You know, ", "Listen, {agent}, ", "Um, ", "To be honest, ", "As I said on {day}, ", "Right, ", "So, ", "{customer} here again: ")
+BEFORE = (
+    "",
+    "",
+    "",
+    "Well, ",
+    "You know, ",
+    "Listen, {agent}, ",
+    "Um, ",
+    "To be honest, ",
+    "As I said on {day}, ",
+    "Right, ",
+    "So, ",
+    "{customer} here again: ",
+)
 AFTER = (
-    "", "", "", " And that was on {day}.", " My reference is {n}.", " I have it all in writing, page {k}.", " The {product} was fine until {day}.",
-    " I have to leave at {h}, by the way.", " At least that is what it says in the mail of {day}.", " Is that clear?", " My neighbour has the same {product}.",
+    "",
+    "",
+    "",
+    " And that was on {day}.",
+    " My reference is {n}.",
+    " I have it all in writing, page {k}.",
+    " The {product} was fine until {day}.",
+    " I have to leave at {h}, by the way.",
+    " At least that is what it says in the mail of {day}.",
+    " Is that clear?",
+    " My neighbour has the same {product}.",
     " It was about {n} euros.",
-)  # fmt: skip
+)
 _NTH = ("second", "third", "fourth", "fifth")
 
 

@@ -1,11 +1,13 @@
-"""What a batch costs beside the text channel alone, and whether its memory grows: ``python benchmarks/batch_throughput.py [--dialogues 2000]``.
+"""What a batch costs beside the text channel alone, and whether its memory grows: ``python benchmarks/batch_throughput.py``.
 
-The corpus (`batch_corpus`) is written to a temporary folder. *Alone*: one text channel with as many threads as processors scores every
-dialogue, already read, in one process. *Batch*: `convemo.batch.Batch` over the files, from the start of the process to the last row in the
-tables, everything included: listing, hashing, starting workers, loading, reading, fusing, writing analyses, ledger and tables. Alone is
-measured before and after, for the machine may be busier at one time than at another. ``--workers 1,2`` measures several; ``--no-cache``
-leaves the stage cache out. ``--memory 100,1000,10000`` instead runs a batch over so many short files and prints the peak memory of the run's
-own process and of its greatest worker.
+The corpus (`batch_corpus`, ``--dialogues 2000``) is written to a temporary folder. *Alone*: one text channel with as many threads as
+processors scores every dialogue, already read, in one process. *Batch*: `convemo.batch.Batch` over the files, from the first listing to the
+last row in the tables, everything included: hashing, starting workers, loading, reading, fusing, writing analyses, ledger and tables. Alone
+is measured before and after, for the machine may be busier at one time than at another. Processors' time is given too: it hardly moves when
+the machine is busy with something else. ``--workers 1,2`` measures several; ``--no-cache`` leaves the stage cache out.
+
+``--memory 100,1000,10000`` instead runs a batch over so many short files and prints the peak memory of the run's own process and of its
+greatest worker.
 """
 
 from __future__ import annotations
@@ -49,18 +51,25 @@ def throughput(arguments: argparse.Namespace) -> None:
         calls = Path(place) / "calls"
         total = write(calls, arguments.dialogues)
         print(f"{arguments.dialogues} dialogues, {total} utterances")
-        before = measured("--alone", str(calls), "--threads", str(arguments.threads))["seconds"]
-        print(f"alone: {total / before:.0f} utterances/s", flush=True)
+        first = measured("--alone", str(calls), "--threads", str(arguments.threads))
+        print(f"alone: {in_words(total, first)}", flush=True)
         batches = {}
         for workers in arguments.workers.split(","):
-            started = time.perf_counter()
-            told = measured("--one", str(calls), f"{place}/out{workers}", workers, *(["--no-cache"] if arguments.no_cache else []))
-            batches[workers] = time.perf_counter() - started
-            print(f"batch, {workers} workers: {total / batches[workers]:.0f} utterances/s, {told}", flush=True)
-        after = measured("--alone", str(calls), "--threads", str(arguments.threads))["seconds"]
-        print(f"alone, again: {total / after:.0f} utterances/s")
-        for workers, seconds in batches.items():
-            print(f"{workers} workers: {(before + after) / 2 / seconds:.2f} x the text channel alone")
+            more = ["--no-cache"] if arguments.no_cache else []
+            batches[workers] = measured("--one", str(calls), f"{place}/out{workers}", workers, *more)
+            print(f"batch, {workers} workers: {in_words(total, batches[workers])}", flush=True)
+        last = measured("--alone", str(calls), "--threads", str(arguments.threads))
+        print(f"alone, again: {in_words(total, last)}")
+        for workers, told in batches.items():
+            by_clock, by_processor = ((first[unit] + last[unit]) / 2 / told[unit] for unit in ("seconds", "processor_s"))
+            print(f"{workers} workers: {by_clock:.2f} x the text channel alone by the clock, {by_processor:.2f} x by processors' time")
+
+
+def in_words(total: int, told: dict) -> str:
+    more = ", ".join(f"{name} {value}" for name, value in told.items() if name.endswith("mib"))
+    return f"{total / told['seconds']:.0f} utterances/s, {1e3 * told['processor_s'] / total:.2f} ms of a processor each" + (
+        more and f"; {more}"
+    )
 
 
 def memory(counts: list[int], workers: int) -> None:
@@ -83,19 +92,21 @@ def alone(folder: Path, threads: int) -> None:
     from convemo.text.channel import TextChannel
 
     dialogues = [align(read_transcript(path), id=path.stem) for path in sorted(folder.glob("*.vtt"))]
-    started = time.perf_counter()
+    started, before = time.perf_counter(), time.process_time()
     channel = TextChannel(threads=threads)
     for dialogue in dialogues:
         channel.predict(dialogue)
-    print(json.dumps({"seconds": time.perf_counter() - started}))
+    used = time.process_time() - before
+    print(json.dumps({"seconds": time.perf_counter() - started, "processor_s": used}))
 
 
 def one(inputs: str, out: str, workers: str, cache: bool) -> None:
     started = time.perf_counter()
     summary = Batch(inputs, out, workers=int(workers), offline=True, **({} if cache else {"cache_bytes": None})).run()
     assert summary.ok, summary
-    own, worker = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({"seconds": round(time.perf_counter() - started, 1), "own_mib": round(own), "greatest_worker_mib": round(worker)}))
+    own, workers_ = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = {"seconds": time.perf_counter() - started, "processor_s": sum(u.ru_utime + u.ru_stime for u in (own, workers_))}
+    print(json.dumps(told | {"own_mib": own.ru_maxrss // 1024, "greatest_worker_mib": workers_.ru_maxrss // 1024}))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ def compare(arguments, parts):
     fused = [f.result for f in whole]
     judged = [np.array([u.label is not None for u in d]) & f.result.valid for d, f in zip(parts["test"], whole)]
     text_alone = [fusion.calibrate("text", r["text"]) for r in said["test"]]
-    systems = {"text alone, calibrated": stacked(text_alone), OURS: stacked(fused)}
+    text_and_past = [fusion.fuse(d, {"text": r["text"]}).result for d, r in zip(parts["test"], said["test"])]
+    systems = {"text alone, calibrated": stacked(text_alone), "text alone, with history": stacked(text_and_past), OURS: stacked(fused)}
     systems["averaging"] = rivals.averaging(dev, test)
     systems["product of experts"] = rivals.product_of_experts(dev, test)
     systems["stacking"] = rivals.stacking(dev, test)

@@ -1,9 +1,9 @@
 """A small Llama with nothing in it, to show that fine-tuning works where no model can be fetched.
 
-    python benchmarks/tiny_llama.py runs/tiny-llama --text FILE.txt [--width 128] [--layers 4] [--vocabulary 4096]
+    python benchmarks/tiny_llama.py runs/tiny-llama --data DIR [--corpus meld] [--width 64] [--layers 3] [--vocabulary 4096]
 
-Writes a checkpoint in Hugging Face form: random weights, and a byte-level BPE tokenizer learned on the given text (one text a line, such as
-the train part's utterances) and on the prompts that come with convemo.
+Writes a checkpoint in Hugging Face form: random weights, and a byte-level BPE tokenizer learned on the utterances of the corpus's training
+part and on the prompts that come with convemo.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from convemo import registry
 from convemo.checkpoints.load import import_transformers
 from convemo.llm.prompt import shipped
 from convemo.llm.transcript import line
@@ -55,11 +56,13 @@ def make(out: Path, texts: list[str], *, width: int, layers: int, vocabulary: in
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--text", type=Path, required=True)
-    parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--corpus", default="meld")
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--vocabulary", type=int, default=4096)
     parser.add_argument("--seed", type=int, default=1)
     told = parser.parse_args()
-    lines = told.text.read_text(encoding="utf-8").splitlines()
-    make(told.out, lines, width=told.width, layers=told.layers, vocabulary=told.vocabulary, seed=told.seed)
+    dialogues = registry.find("data", told.corpus)(told.data / told.corpus, "train")
+    said = [utterance.text or "" for dialogue in dialogues for utterance in dialogue]
+    make(told.out, said, width=told.width, layers=told.layers, vocabulary=told.vocabulary, seed=told.seed)

@@ -1,4 +1,4 @@
-"""The command line: ``convemo analyze``, ``batch``, ``query``, ``models``, ``doctor``, ``train``, ``eval``. Imports only what draws the help, the rest later."""
+"""The command line: ``convemo analyze``, ``batch``, ``query``, ``report``, ``doctor``, ``train``, ``eval`` … Imports only what draws help."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ def analyze(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write results; without it they are only shown.")] = None,
     format: Annotated[
         str | None,
-        typer.Option(help="What to write to --out: json (if not given), jsonl, csv, vtt, srt, rttm, TextGrid; several with commas."),
+        typer.Option(help="What to write to --out: json (if not given), jsonl, csv, vtt, srt, rttm, TextGrid, html; several with commas."),
     ] = None,
+    alerts: Annotated[Path | None, typer.Option(metavar="TOML", help="Rules of alerts to raise: docs/alerts.md.")] = None,
     asr: Annotated[str | None, typer.Option(help="auto, none, faster-whisper:small, openai-whisper:base, pocketsphinx.")] = None,
     diarizer: Annotated[str | None, typer.Option(help="auto, none, channels, embedded, pyannote.")] = None,
     text: Annotated[
@@ -104,7 +105,7 @@ def analyze(
         "offline": offline or None,
     }
     given = {name: value for name, value in settings.items() if value is not None}
-    raise typer.Exit(command.run(files, transcript, out, format, role or [], config, given, json, enroll or []))
+    raise typer.Exit(command.run(files, transcript, out, format, role or [], config, given, json, enroll or [], alerts))
 
 
 @app.command()
@@ -196,6 +197,46 @@ def query(
     command.run(sql, results, format)
 
 
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="Any transcript that is read: docs/transcripts.md lists them.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="A file: .json, .jsonl, .csv, .vtt, .srt, .txt, .rttm; or a folder, with --to.")
+    ],
+    to: Annotated[str | None, typer.Option(metavar="FORM", help="json, jsonl, csv, vtt, srt, txt, rttm; else by OUT's suffix.")] = None,
+    format: Annotated[str | None, typer.Option("--from", metavar="FORMAT", help="What IN is, e.g. genesys; else found out.")] = None,
+    conversation: Annotated[str | None, typer.Option(metavar="ID", help="Only this one of several conversations.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write any transcript in another form, and say what has no place there."""
+    from convemo.commands import convert as command
+
+    raise typer.Exit(command.run(source, out, to=to, format=format, conversation=conversation, force=force))
+
+
+@app.command()
+def report(
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="The folder that `convemo batch` wrote, or one saved analysis (.json).")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="Where the page goes.")] = Path("report.html"),
+    pages: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Folder: how many calls get their own page, the worst first; 100 if not given.")
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="One analysis: its recording, to listen to; linked, not copied.")
+    ] = None,
+    embed_audio: Annotated[bool, typer.Option("--embed-audio", help="Put the recording into the page.")] = False,
+    no_audio: Annotated[bool, typer.Option("--no-audio", help="Folder: no links to the recordings.")] = False,
+    alerts: Annotated[Path | None, typer.Option(metavar="TOML", help="Alert rules; else those the analyses were made with.")] = None,
+) -> None:
+    """Make a page to read: of one call, or of a whole batch. It fetches nothing."""
+    from convemo.commands import report as command
+
+    status = command.run(results, out, pages=pages, audio=audio, embed=embed_audio, no_audio=no_audio, alerts=alerts)
+    raise typer.Exit(status)
+
+
 @models_app.command("list")
 def models_list(json: Annotated[bool, typer.Option("--json", help="One JSON object a model.")] = False) -> None:
     """What is shipped, for which channel, under which licence."""
@@ -257,8 +298,8 @@ def train(
     init: Annotated[
         str | None, typer.Option(metavar="default|FOLDER|transformers:PATH", help="text, acoustic, llm: the model to start from.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
-    fold: Annotated[int | None, typer.Option(metavar="1-6", help="acoustic: the fold of EmoBox to train for.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the config's.")] = None,
+    fold: Annotated[int | None, typer.Option(min=1, max=6, metavar="1-6", help="acoustic: the fold of EmoBox to train for.")] = None,
     merge: Annotated[
         bool, typer.Option("--merge", help="llm: write OUT/merged too, a plain checkpoint; of a finished training, that alone.")
     ] = False,
@@ -267,7 +308,7 @@ def train(
     from convemo.commands import train as command
 
     data, out = data or Path(os.environ.get("CONVEMO_DATA", "data")), out or Path("runs") / what.value
-    if merge and (out / "model").is_dir():
+    if merge and what is Trainable.llm and (out / "model").is_dir():
         command.merge(out)
     else:
         command.run(what.value, config, data, out, channel=channel, init=init, seed=seed, fold=fold, merge=merge or None)
@@ -279,7 +320,9 @@ def evaluate(
     channels: Annotated[str | None, typer.Option(help="Systems side by side: text,acoustic,fused; fused is all, text+llm some.")] = None,
     channel: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=SPEC", help="Predictions (llm=answers.jsonl), a model folder, transformers:PATH, llm:ENGINE; repeatable."),
+        typer.Option(
+            metavar="NAME=SPEC", help="Predictions (llm=answers.jsonl), a model folder, transformers:PATH, llm:ENGINE; repeatable."
+        ),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Which part is scored: train, dev, test, all.")] = None,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of data sets; else $CONVEMO_DATA.")] = None,

@@ -96,7 +96,7 @@ class Analyzer:
             ConfigError: what was given does not go together.
             EngineUnavailable: an engine was asked for that is not installed, or whose weights are not here.
         """
-        denoiser = self._denoiser  # if it is missing, that is told before an hour of transcription
+        denoiser, _ = self._denoiser, self._asking  # if one is missing, that is told before an hour of transcription
         with opened(source, transcript, rate_hz, conversation, self.config.limits, self._stage("decode")) as given:
             return self._account(given, id, denoiser)
 
@@ -111,7 +111,8 @@ class Analyzer:
 
     def _listen(self, given: Opened, id: str | None) -> tuple[Dialogue, dict[str, Any], list[str]]:
         """The dialogue, what made it (for the provenance), and what a reader must know about it."""
-        audio, said, notes = given.audio, given.transcript, list(given.audio.notes if given.audio else ())
+        audio, said = given.audio, given.transcript
+        notes = [*(given.audio.notes if given.audio else ()), *(said.notes if said else ())]
         if said is not None and said.language is None:
             said = replace(said, language=self.config.language)
         own = said if given.dialogue is None else given.dialogue
@@ -220,7 +221,10 @@ class Analyzer:
     def _predict(self, name: str, channel: Channel, dialogue: Dialogue, audio: Audio | None) -> ChannelResult:
         """The channel's scores, some utterances at a time, so that a long conversation shows how far it is."""
         parts = []
-        at_once = max(_FEWEST_AT_ONCE, -(-len(dialogue) // _MOST_TIMES), len(dialogue) if getattr(channel, "whole", False) else 1)
+        at_once = max(_FEWEST_AT_ONCE, -(-len(dialogue) // _MOST_TIMES))
+        if getattr(channel, "whole", False):  # it may take minutes: that it has begun is all there is to tell
+            at_once = max(at_once, len(dialogue))
+            self._progress(name, 0, len(dialogue))
         for since in range(0, max(len(dialogue), 1), at_once):
             until = min(since + at_once, len(dialogue))
             parts.append(channel.predict(replace(dialogue, utterances=dialogue.utterances[:until]), audio, since=since))
@@ -288,8 +292,7 @@ class Analyzer:
             return None, "the policy is text-only, so no voice is judged"
         spec, config = getattr(self.config, name), self.config
         if name == "llm":
-            asked = ChannelSpec.parse(spec, **{of: getattr(config, f"llm_{of}") for of in KEYS})
-            channel = open_or_explain(asked, device=config.device, offline=config.offline, announce=self._announce)
+            channel = open_or_explain(self._asking, device=config.device, offline=config.offline, announce=self._announce)
         else:
             machine = registry.understood(
                 name, spec, device=config.device, offline=config.offline, announce=self._announce, threads=self.threads
@@ -298,6 +301,13 @@ class Analyzer:
         if self.config.weights == "permissive" and not channel.model.permissive:
             return None, f"its weights are {channel.model.licence}, which weights='permissive' leaves out"
         return channel, ""
+
+    @cached_property
+    def _asking(self) -> ChannelSpec | None:
+        """Which language model is asked how, if one is."""
+        if "llm" not in self.config.channels:
+            return None
+        return ChannelSpec.parse(self.config.llm, **{of: getattr(self.config, f"llm_{of}") for of in KEYS}).check()
 
     @cached_property
     def _denoiser(self) -> Denoiser | None:

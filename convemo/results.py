@@ -112,6 +112,39 @@ class Analysis:
                 heard.setdefault(u.speaker, []).append(u.voice)
         return {speaker: mean_voice(voices) for speaker, voices in heard.items()}
 
+    def courses(self, half_life: float = 2.0) -> dict[str, Any]:
+        """Speaker id → `convemo.dialogue.trajectory.Course`: their curve relative to themselves, escalations, recoveries, shifts.
+
+        Args:
+            half_life: as in `trajectory`.
+
+        Raises:
+            ValueError: the half-life is not above 0.
+        """
+        return registry.find("view", "courses")(self, half_life)
+
+    def alerts(self, rules: Any = None) -> tuple[Any, ...]:
+        """Every `convemo.alerts.Alert` that the rules raise, in order, each with the utterances that it cites.
+
+        Args:
+            rules: a TOML file of rules or a `convemo.alerts.Rules`; else those that the analysis was made with, or the default ones.
+
+        Raises:
+            ConfigError: the rules make no sense.
+        """
+        return registry.find("view", "alerts")(self, rules)
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draws who expressed what, when, and the smoothed curves; gives the matplotlib figure.
+
+        Args:
+            axes: two matplotlib axes to draw on, the upper and the lower; new ones if not given.
+
+        Raises:
+            EngineUnavailable: matplotlib is not installed.
+        """
+        return registry.find("view", "plot")(self, axes)
+
     def to_frame(self):
         """A pandas DataFrame, one row an utterance, with the columns of the CSV export.
 
@@ -124,7 +157,8 @@ class Analysis:
         """Writes the analysis in the form that the path's suffix names, whole or not at all.
 
         Args:
-            path: ``x.json`` (all of it: `load` gives it back), ``.jsonl``, ``.csv``, ``.vtt``, ``.srt``, ``.rttm``, ``.TextGrid``.
+            path: ``x.json`` (all of it: `load` gives it back), ``.jsonl``, ``.csv``, ``.vtt``, ``.srt``, ``.rttm``, ``.TextGrid``,
+                ``.html`` (a page for people).
 
         Raises:
             ResultError: no such form, nothing in the analysis can be written in it, or the file cannot be written.

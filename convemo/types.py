@@ -290,6 +290,8 @@ class ChannelResult:
     """``"valence"``, ``"arousal"``, ``"dominance"`` → ``(N,)`` in ``[-1, 1]``; NaN where there is none (null when saved)."""
     model: ModelInfo = ModelInfo("")
     calibrated: bool = False
+    _probabilities: dict[int, dict[str, float]] = field(default_factory=dict, init=False, repr=False)
+    """Those that were asked for: saving an utterance asks for the same ones ten times."""
 
     DECIMALS = 5
 
@@ -325,8 +327,10 @@ class ChannelResult:
         """Label → probability of one utterance, summing to 1; ``None`` if the channel could not score it."""
         if self.reasons[index] is not None:
             return None
-        p = np.exp(self.log_probs[index])
-        return dict(zip(self.labels, (p / p.sum()).tolist()))
+        if index not in self._probabilities:
+            p = np.exp(self.log_probs[index])
+            self._probabilities[index] = dict(zip(self.labels, (p / p.sum()).tolist()))
+        return dict(self._probabilities[index])
 
     def among(self, labels: LabelSet) -> ChannelResult:
         """The same opinion in the order of these labels, and among them alone: renormalised where this channel knows others besides.

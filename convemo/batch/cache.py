@@ -57,7 +57,9 @@ class StageCache:
             return
         data = pack(value)
         try:
-            self._db.execute("INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?, ?)", (_key(stage, made_from), stage, data, len(data), int(time.time())))
+            self._db.execute(
+                "INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?, ?)", (_key(stage, made_from), stage, data, len(data), int(time.time()))
+            )
             self._added += len(data)
             if self._added > self._limit // 20:
                 self._added = 0

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from convemo.batch import parquet
+from convemo.batch.database import Database
 from convemo.batch.layout import TABLES, Layout
-from convemo.batch.ledger import Ledger
+from convemo.batch.parts import Parts
 from convemo.errors import ConfigError
 from convemo.export.atomic import writing
 from convemo.export.csv import inert
@@ -34,13 +35,13 @@ def checked(formats: str | Sequence[str]) -> tuple[str, ...]:
     return wanted
 
 
-def write(layout: Layout, ledger: Ledger, settings: str, formats: Sequence[str]) -> None:
+def write(layout: Layout, ledger: Database, settings: str, formats: Sequence[str]) -> None:
     """Writes the files that were asked for, unless they hold what the tables hold already.
 
     Raises:
         ResultError: one cannot be written.
     """
-    parts = [part.name for part in ledger.parts(settings)]
+    parts = [part.name for part in Parts(ledger, settings).all()]
     state = json.dumps([settings, parts, ledger.fact(f"columns {settings}"), ledger.fact(f"generation {settings}")])
     for form in formats:
         if form == "parquet":

@@ -84,7 +84,7 @@ class Contents:
 
 
 def content_hash(given: Input, audio: str | None, transcript: str | None) -> str:
-    """The hash of what is analysed: the files' bytes, which conversation, and the roles that were told of it. Names and metadata are not."""
+    """The hash of what is analysed: the files' bytes, which conversation, the roles that were told of it; not names, not metadata."""
     told = [audio, transcript, given.conversation, sorted(given.roles.items())]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 

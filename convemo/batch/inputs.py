@@ -87,7 +87,9 @@ class Inputs:
 
     def _walk(self, root: str) -> Iterator[Input]:
         for folder, folders, files in os.walk(root):
-            folders[:] = sorted(f for f in folders if not f.startswith(".") and os.path.realpath(os.path.join(folder, f)) != self._leave_out)
+            folders[:] = sorted(
+                f for f in folders if not f.startswith(".") and os.path.realpath(os.path.join(folder, f)) != self._leave_out
+            )
             if os.path.realpath(folder) == self._leave_out:
                 folders[:] = []
                 continue

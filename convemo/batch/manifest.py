@@ -104,7 +104,9 @@ def _roles(given: Any) -> dict[str, Role]:
     """
     if not given:
         return {}
-    pairs = given.items() if isinstance(given, dict) else [p.rpartition("=")[::2] for p in str(given).replace(",", ";").split(";") if p.strip()]
+    pairs = (
+        given.items() if isinstance(given, dict) else [p.rpartition("=")[::2] for p in str(given).replace(",", ";").split(";") if p.strip()]
+    )
     roles = {str(who).strip(): str(role).strip().casefold() for who, role in pairs}
     for who, role in roles.items():
         if not who or role not in get_args(Role):

@@ -46,13 +46,13 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, s
     import pyarrow as pa
 
     form, rows = schema(columns), list(rows)
-    arrays = [pa.array([_clean(row.get(f.name)) for row in rows] if _holds_text(f) else [row.get(f.name) for row in rows], f.type) for f in form]
+    arrays = [
+        pa.array([_clean(row.get(f.name)) for row in rows] if _holds_text(f) else [row.get(f.name) for row in rows], f.type) for f in form
+    ]
     _write(path, form, [pa.Table.from_arrays(arrays, schema=form)])
 
 
-def copy(
-    sources: Iterable[tuple[str, Path]], path: Path, columns: Mapping[str, str], keep: Callable[[str, pa.Table], pa.Table]
-) -> None:
+def copy(sources: Iterable[tuple[str, Path]], path: Path, columns: Mapping[str, str], keep: Callable[[str, pa.Table], pa.Table]) -> None:
     """One file of the rows of several, as much at a time as `ROWS_AT_ONCE`: in these columns (null where one is new).
 
     Args:
@@ -87,20 +87,17 @@ def conform(table: pa.Table, form: pa.Schema) -> pa.Table:
     """The table in the columns of a schema, null where it has none."""
     import pyarrow as pa
 
-    columns = [
-        table.column(f.name).cast(f.type) if f.name in table.column_names else pa.nulls(len(table), f.type) for f in form
-    ]
+    columns = [table.column(f.name).cast(f.type) if f.name in table.column_names else pa.nulls(len(table), f.type) for f in form]
     return pa.Table.from_arrays(columns, schema=form)
 
 
 def _write(path: Path, form: pa.Schema, tables: Iterable[pa.Table]) -> None:
     import pyarrow.parquet as pq
 
-    with writing_bytes(path) as file:
-        with pq.ParquetWriter(file, form, compression="zstd") as writer:
-            for table in tables:
-                if len(table):
-                    writer.write_table(table)
+    with writing_bytes(path) as file, pq.ParquetWriter(file, form, compression="zstd") as writer:
+        for table in tables:
+            if len(table):
+                writer.write_table(table)
 
 
 def _holds_text(field: pa.Field) -> bool:

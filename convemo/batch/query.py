@@ -56,7 +56,9 @@ class Query:
             kinds = [statement.type.name for statement in statements]
             if len(kinds) != 1 or not kinds[0].startswith(_HARMLESS):
                 found = ", ".join(kind.lower() for kind in kinds) or "none"
-                raise ConfigError("one SELECT statement", found, "Results are only read here; the Parquet files are yours to open elsewhere.")
+                raise ConfigError(
+                    "one SELECT statement", found, "Results are only read here; the Parquet files are yours to open elsewhere."
+                )
             self._answer = self._db.execute(statements[0])
         except duckdb.Error as error:
             raise _refused(error) from error
@@ -72,7 +74,9 @@ class Query:
 
 def _refused(error: duckdb.Error) -> ConfigError:
     told = str(error).strip()
-    return ConfigError("SQL that DuckDB understands", told, "The tables are utterances and calls; DESCRIBE shows nothing that docs/batch.md does not.")
+    return ConfigError(
+        "SQL that DuckDB understands", told, "The tables are utterances and calls; DESCRIBE shows nothing that docs/batch.md does not."
+    )
 
 
 def shown(value: Any) -> Any:
@@ -86,5 +90,3 @@ def shown(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.4f}".rstrip("0").rstrip(".")
     return " ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
-
-

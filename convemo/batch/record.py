@@ -15,9 +15,20 @@ from convemo.batch.summary import Summary
 from convemo.export.atomic import writing
 
 if TYPE_CHECKING:
-    from convemo.batch.run import Batch
+    from convemo.batch.batch import Batch
 
-_PACKAGES = ("numpy", "onnxruntime", "tokenizers", "faster-whisper", "ctranslate2", "pyannote.audio", "torch", "transformers", "pyarrow", "ray")
+_PACKAGES = (
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "faster-whisper",
+    "ctranslate2",
+    "pyannote.audio",
+    "torch",
+    "transformers",
+    "pyarrow",
+    "ray",
+)
 
 
 class RunRecord:

@@ -16,7 +16,7 @@ Redactor = Callable[[str], str]
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.UNICODE)
 _NUMBER = re.compile(r"\+?\(?\d[\d\s().,/:-]*\d\)?|\d")
-_SPOKEN = "zero oh one two three four five six seven eight nine ten double triple".split()
+_SPOKEN = ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "double", "triple"]
 _SPOKEN_NUMBER = re.compile(rf"\b(?:(?:{'|'.join(_SPOKEN)})\b[\s,.-]*){{4,}}", re.IGNORECASE)
 
 

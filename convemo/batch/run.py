@@ -1,162 +1,76 @@
-"""The batch: list what was given, hand out what is not done, write down what is. Killed at any moment, the same command goes on."""
+"""One run of a batch: list what was given, hand out what is not done, write down what is."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convemo.asr.select import choose
-from convemo.batch import flat, redact
+from convemo.batch import flat
 from convemo.batch.engine import Died, Engine, Heard
 from convemo.batch.failure import describe
-from convemo.batch.identity import Contents, fingerprint, settings_of, work_key
-from convemo.batch.inputs import Input, Inputs
+from convemo.batch.identity import Contents, fingerprint, work_key
+from convemo.batch.inputs import Inputs
 from convemo.batch.interrupt import Interrupt
-from convemo.batch.layout import Layout
 from convemo.batch.ledger import Failure, Ledger, Listed
 from convemo.batch.local import LocalEngine
-from convemo.batch.lock import FolderLock
 from convemo.batch.record import RunRecord
-from convemo.batch.summary import Progress, Reporter, Silent, Summary
+from convemo.batch.summary import Progress, Reporter, Summary
 from convemo.batch.tables import Tables, finish_swap
 from convemo.batch.work import AT_ONCE, LAST, CallDone, CallFailed, Setup, ShareOut, Task, TaskDone, TaskFailed, rows_from_disk
-from convemo.config import AnalyzerConfig
 from convemo.errors import ConfigError, ConvemoError, ResultError
+
+if TYPE_CHECKING:
+    from convemo.batch.batch import Batch
 
 ATTEMPTS = 2
 """So often a file is tried whose worker died: once more, for the fault may have been a neighbour's appetite for memory."""
 FLUSH_S = 60.0
 """A finished call is in the tables after so many seconds, or sooner."""
-CACHE_BYTES = 2 * 2**30
 _WAIT_S = 0.5
+"""Between two looks at the clock and at Ctrl-C."""
 _FAILURES_KEPT = 1000
+"""Failures that a summary lists; all are in the ledger."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What a run would do with one input."""
+@dataclass(slots=True)
+class _Begun:
+    """An input that is at work."""
 
-    input: Input
-    state: str
-    """``new``, ``open`` (begun once), ``done``, ``failed``, or ``duplicate``."""
+    listed: Listed
+    content: str
+    entered: bool = False
+    """Whether the ledger knows of the work."""
 
 
-class Batch:
-    """Many conversations into one folder of results, never losing and never repeating one.
+class Run:
+    """One run of a batch.
 
     Args:
-        inputs: files, folders, globs, manifests, or `Input`s.
-        out: the folder of results.
-        config: an `AnalyzerConfig`, or the path of a TOML file with one.
-        workers: processes of this machine, or an `Engine` that brings its own; by default as many as there are processors.
-        formats: ``"parquet"`` is always written; ``"csv"`` and ``"jsonl"`` add one file a table.
-        redact: what is taken out of all texts before anything is judged or written: ``"numbers"``, ``"emails"``, a registered name,
-            ``"package.module:function"`` or the function itself.
-        purpose: why, for the run's manifest.
-        cache_bytes: how much of the stages is kept; ``None`` nothing.
-        analyzer: ``"package.module:function"`` that makes something else than our analyzer: see `convemo.batch.work.FileAnalyzer`.
-        settings: single settings of `AnalyzerConfig`.
-
-    Raises:
-        ConfigError: a setting is unknown or makes no sense.
-
-    Workers are processes that import the main module, so a script calls `run` under ``if __name__ == "__main__":``.
-
-    >>> Batch("calls/", "results").run().ok                               # doctest: +SKIP
-    True
+        batch: what was asked for.
+        ledger: the folder's, whose lock is held.
+        reporter: is told how it goes.
     """
-
-    def __init__(
-        self,
-        inputs: str | os.PathLike | Input | Sequence[str | os.PathLike | Input],
-        out: str | os.PathLike,
-        config: AnalyzerConfig | str | os.PathLike | None = None,
-        *,
-        workers: int | Engine | None = None,
-        formats: Sequence[str] = ("parquet",),
-        redact: Sequence[str | redact.Redactor] = (),
-        purpose: str | None = None,
-        cache_bytes: int | None = CACHE_BYTES,
-        analyzer: str | None = None,
-        **settings: Any,
-    ):
-        self.inputs = [inputs] if isinstance(inputs, str | os.PathLike | Input) else list(inputs)
-        self.config = AnalyzerConfig.make(config, **settings)
-        self.layout = Layout(out)
-        self.formats = flat.checked(formats)
-        self.purpose, self.cache_bytes, self.analyzer, self.workers = purpose, cache_bytes, analyzer, workers
-        self.redact = _checked(redact)
-        if not self.inputs:
-            raise ConfigError("files, folders, globs or manifests", "none")
-        if isinstance(workers, int) and workers < 1:
-            raise ConfigError("at least 1 worker", str(workers))
-
-    def run(self, reporter: Reporter | None = None, retry_failed: bool = False) -> Summary:
-        """Does all that is not done.
-
-        Args:
-            reporter: is told how it goes.
-            retry_failed: also try again what failed before.
-
-        Returns:
-            How it ended. Ctrl-C ends it early, when what was begun is done; a second one at once.
-
-        Raises:
-            ConfigError: nothing was found where the inputs should be.
-            ResultError: the folder cannot be written, another batch is at work on it, or the disk is full: the same command goes on later.
-            EngineUnavailable: an engine that the settings name is missing.
-        """
-        self.layout.prepare()
-        with FolderLock(self.layout.lock), closing(Ledger(self.layout.ledger)) as ledger:
-            return _Run(self, ledger, reporter or Silent()).go(retry_failed)
-
-    def plan(self) -> Iterator[Planned]:
-        """What `run` would do, writing nothing. A file that was never read counts as new, even if it is another's copy."""
-        ledger = Ledger(self.layout.ledger) if self.layout.ledger.is_file() else None
-        try:
-            settings = fingerprint(self.settings())
-            contents = Contents(ledger) if ledger else None
-            seen = set()
-            inputs = Inputs(self.inputs, self.layout.out)
-            for one in inputs:
-                content = contents.known(one) if contents else None
-                key = work_key(content, settings) if content else None
-                state = "new" if key is None else "duplicate" if key in seen else ledger.status(key) or "new"
-                seen.add(key) if key else None
-                yield Planned(one, state)
-            for path, _ in inputs.problems:
-                yield Planned(Input(path, path), "missing")
-        finally:
-            ledger.close() if ledger else None
-
-    def settings(self) -> dict[str, Any]:
-        """Everything beside the inputs that results depend on."""
-        return settings_of(self.config, tuple(redact.name_of(one) for one in self.redact), self.analyzer or "")
-
-
-class _Run:
-    """One run of a batch, under the folder's lock."""
 
     def __init__(self, batch: Batch, ledger: Ledger, reporter: Reporter):
         self._batch, self._layout, self._ledger, self._reporter = batch, batch.layout, ledger, reporter
         self._contents = Contents(ledger)
         self._engine: Engine | None = None
         self._ready: deque[Task] = deque()
-        self._begun: dict[str, tuple[str, int]] = {}  # key of what is at work → its content, its input
+        self._begun: dict[str, _Begun] = {}
         self._met: set[int] = set()
         self._tried: dict[str, set[int]] = {}  # key → conversations of a file that this run is through with
         self._deaths: dict[tuple[str, int], int] = {}
         self._at_work, self._draining = 0, False
-        self._before = self._done = self._failed = self._duplicates = self._calls = self._utterances = 0
+        self._before = self._failed_before = self._done = self._failed = self._duplicates = self._calls = self._utterances = 0
 
     def go(self, retry_failed: bool) -> Summary:
+        """The whole run; see `Batch.run`."""
         batch, ledger = self._batch, self._ledger
         self._started = self._first = time.monotonic()
         self._layout.sweep()
@@ -214,7 +128,7 @@ class _Run:
 
     def _recover_loose(self) -> None:
         """Calls that were finished when somebody pulled the plug, before their rows were in a part."""
-        for work, number, name, metadata, audio, transcript in self._ledger.loose(self._settings):
+        for work, number, name, metadata, audio, transcript in self._tables.loose():
             try:
                 rows = rows_from_disk(self._layout, name)
             except ResultError:  # somebody has deleted it
@@ -241,10 +155,9 @@ class _Run:
             if status == "done":
                 self._before += 1
             elif status == "failed":
-                self._before += 1
-                self._failed += 1
+                self._failed_before += 1
             else:
-                self._begun[key] = (content, listed.id)
+                self._begun[key] = _Begun(listed, content)
                 done = self._ledger.done_numbers(key) if status else frozenset()
                 one = listed.input
                 yield Task(key, one.name, one.audio, one.transcript, audio, transcript, one.conversation, dict(one.roles), done=done)
@@ -350,7 +263,7 @@ class _Run:
         with self._ledger.together():
             self._contents.save()
             for event in events:
-                self._ledger.begin(event.task.key, self._settings, *self._begun[event.task.key])
+                self._enter(event.task.key)
                 if isinstance(event, Heard):
                     failures += self._take(event.task, event.message, superseded)
             for event, number, times in deaths:
@@ -360,7 +273,8 @@ class _Run:
                 rows = event.message.rows
                 self._calls += 1
                 self._utterances += len(rows.utterances)
-                self._tables.add(key := event.message.key, event.message.number, self._told_of(key, event.task, rows))
+                told = rows.with_metadata(self._begun[event.task.key].listed.input.metadata, event.task.audio, event.task.transcript)
+                self._tables.add(event.task.key, event.message.number, told)
                 superseded = [name for name in superseded if name != rows.call]
         for name in superseded:  # of the file as it was before, and not overwritten by what it is now
             self._layout.analysis(name).unlink(missing_ok=True)
@@ -378,7 +292,7 @@ class _Run:
         """Writes one message into the ledger."""
         ledger, key = self._ledger, task.key
         if isinstance(message, CallDone):
-            superseded += ledger.supersede(key)
+            superseded += self._supersede(key)
             ledger.finish_call(self._settings, key, message.number, message.rows.call, len(message.rows.utterances))
         elif isinstance(message, CallFailed):
             ledger.fail_call(self._settings, key, message.number, message.name, message.kind, message.error)
@@ -390,7 +304,7 @@ class _Run:
         elif isinstance(message, ShareOut):
             ledger.count_conversations(key, message.conversations)
         else:
-            superseded += ledger.supersede(key)
+            superseded += self._supersede(key)
             attempts = ledger.fail(key, message.kind, message.error)
             self._failed += 1
             return [Failure(task.name, task.path, message.kind, message.error, attempts)]
@@ -411,14 +325,21 @@ class _Run:
         self._ledger.fail_call(self._settings, task.key, number, name, "WorkerDied", told)
         return [Failure(name, task.path, "WorkerDied", told, times)]
 
-    def _told_of(self, key: str, task: Task, rows):
-        metadata = self._ledger.metadata(self._begun[key][1])
-        return rows.with_metadata(metadata, task.audio, task.transcript)
+    def _enter(self, key: str) -> None:
+        """Makes work known to the ledger, once."""
+        begun = self._begun[key]
+        if not begun.entered:
+            self._ledger.begin(key, self._settings, begun.content, begun.listed.id)
+            begun.entered = True
+
+    def _supersede(self, key: str) -> list[str]:
+        """Forgets what the same paths held before; where nobody had read them before, that was nothing."""
+        return self._ledger.supersede(key) if self._begun[key].listed.content is not None else []
 
     # After the work -----------------------------------------------------------------------------------------------------
 
     def _progress(self) -> Progress:
-        ended = self._before + self._duplicates
+        ended = self._before + self._failed_before + self._duplicates
         elapsed = time.monotonic() - self._first
         return Progress(self._total, ended, self._done, self._failed, self._calls, self._utterances, elapsed)
 
@@ -445,19 +366,3 @@ class _Run:
             skipped=inputs.skipped,
             notes=tuple(inputs.notes),
         )
-
-
-def _checked(names: Sequence[str | redact.Redactor]) -> tuple[str | redact.Redactor, ...]:
-    """Redactors in the order in which they work, each known to be found again by a worker."""
-    names = (names,) if isinstance(names, str) or callable(names) else tuple(names)
-    for one in names:
-        if not callable(one):
-            redact.find([one])
-            continue
-        try:
-            pickle.dumps(one)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise ConfigError("a redactor at the top of a module, so that workers find it", redact.name_of(one), str(error)) from error
-    return tuple(sorted(names, key=lambda one: one == "numbers"))  # an address may hold digits: it is taken out whole, first
-
-

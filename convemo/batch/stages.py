@@ -163,6 +163,8 @@ class StagedAnalyzer(Analyzer):
     # What was expressed -----------------------------------------------------------------------------------------------
 
     def _predict(self, name: str, channel: Channel, dialogue: Dialogue, audio: Audio | None) -> ChannelResult:
+        if audio is None and name == "acoustic":  # quicker said than looked up
+            return super()._predict(name, channel, dialogue, audio)
         others = {other for other in ("text", "acoustic", "llm") if other != name}
         settings = self.config.model_dump(mode="json", exclude={*_JUDGING, *_LISTENING} - {name})
         settings = {n: value for n, value in settings.items() if n.partition("_")[0] not in others}

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convemo.batch import parquet
+from convemo.batch.database import Database
 from convemo.batch.layout import MARK, TABLES, Layout, mark
-from convemo.batch.ledger import Ledger, Part
+from convemo.batch.parts import Part, Parts
 from convemo.batch.rows import SCHEMA, CallRows, Columns
 from convemo.errors import ResultError
 from convemo.export.atomic import sync_folder
@@ -46,9 +47,10 @@ class Tables:
         settings: the settings' fingerprint; `Layout.settle` has put their folders in place.
     """
 
-    def __init__(self, layout: Layout, ledger: Ledger, settings: str):
+    def __init__(self, layout: Layout, ledger: Database, settings: str):
         parquet.require()
         self._layout, self._ledger, self._settings = layout, ledger, settings
+        self._parts = Parts(ledger, settings)
         saved = ledger.fact(f"columns {settings}")
         self._columns = Columns.from_dict(json.loads(saved)) if saved else Columns()
         self._waiting: list[tuple[str, int, CallRows]] = []
@@ -57,24 +59,28 @@ class Tables:
     def recover(self) -> None:
         """Brings to an end what a killed run was about, and removes what nobody announced."""
         live = set()
-        for part in self._ledger.parts(self._settings):
+        for part in self._parts.all():
             files = [self._layout.part(table, part.name) for table in TABLES]
             if not all(file.is_file() for file in files):
-                self._ledger.drop_part(part.name)  # its calls are made into rows again, from their analyses
+                self._parts.drop(part.name)  # its calls are made into rows again, from their analyses
                 continue
             live.add(part.name)
             if not part.live:
-                self._ledger.part_is_live(part.name)
+                self._parts.is_live(part.name)
         for table in TABLES:
             for file in self._layout.table(table).glob("*.parquet"):
                 if file.stem not in live:
                     file.unlink()
         if self._ledger.fact(f"schema {self._settings}") not in (None, str(SCHEMA)):
             for name in live:  # made by another version of convemo: the analyses are the source
-                self._ledger.drop_part(name)
+                self._parts.drop(name)
                 for table in TABLES:
                     self._layout.part(table, name).unlink()
         self._ledger.state(f"schema {self._settings}", str(SCHEMA))
+
+    def loose(self) -> list[tuple[str, int, str, Mapping[str, Any], str, str]]:
+        """Finished calls that lie in no part: see `Parts.loose`."""
+        return self._parts.loose()
 
     def add(self, work: str, number: int, rows: CallRows) -> None:
         """Takes a finished call in; it is on the disk, as a part, after `flush`."""
@@ -99,10 +105,10 @@ class Tables:
         """
         if not self._waiting:
             return
-        if any(part.stale for part in self._ledger.parts(self._settings)):
+        if any(part.stale for part in self._parts.all()):
             self.compact()  # else a call that was analysed anew would lie in two parts for a while
         self._widen([rows for _, _, rows in self._waiting])
-        name = self._ledger.new_part(self._settings, [(work, number) for work, number, _ in self._waiting])
+        name = self._parts.new([(work, number) for work, number, _ in self._waiting])
         calls = [rows.summary for _, _, rows in self._waiting]
         utterances = [row for _, _, rows in self._waiting for row in rows.utterances]
         try:
@@ -110,18 +116,18 @@ class Tables:
                 parquet.write(self._layout.part(table, name), content, self._columns.of(table))
         except ResultError:
             with suppress(ResultError):
-                self._ledger.drop_part(name)
+                self._parts.drop(name)
             for table in TABLES:
                 self._layout.part(table, name).unlink(missing_ok=True)
             raise
-        self._ledger.part_is_live(name)
+        self._parts.is_live(name)
         self._waiting, self._rows = [], 0
-        if sum(part.calls < SMALL_CALLS for part in self._ledger.parts(self._settings)) >= MOST_SMALL:
+        if sum(part.calls < SMALL_CALLS for part in self._parts.all()) >= MOST_SMALL:
             self.compact()
 
     def _widen(self, calls: Sequence[CallRows]) -> None:
         """Has the tables know every column that these calls need, and every name of metadata in the ledger."""
-        columns = self._columns.union(Columns(metadata=tuple(self._ledger.metadata_columns())))
+        columns = self._columns.union(Columns(metadata=tuple(self._parts.metadata_columns())))
         for call in calls:
             columns = columns.union(call.columns)
         if columns != self._columns:
@@ -137,23 +143,25 @@ class Tables:
             ResultError: there is no room; nothing has changed then.
         """
         self._widen([])
-        parts = self._ledger.parts(self._settings)
+        parts = self._parts.all()
         small = [part for part in parts if part.calls < SMALL_CALLS]
         again = [part for part in parts if part.stale or (part in small and len(small) > 1) or self._is_narrow(part)]
         if not again:
             return
         groups = list(_groups(again))
-        merged = {part.name: new for new, group in zip(self._ledger.reserve_parts(len(groups)), groups) for part in group}
+        merged = {part.name: new for new, group in zip(self._parts.reserve(len(groups)), groups) for part in group}
         generation = self._generation() + 1
         try:
             self._build(parts, merged, generation)
         except OSError as error:
             shutil.rmtree(self._layout.swap, ignore_errors=True)
             found = error.strerror or str(error)
-            raise ResultError(self._layout.swap, "room to put tables together", found, "Make room, and run the same command again.") from error
-        self._ledger.merge_parts(self._settings, merged, generation)
+            raise ResultError(
+                self._layout.swap, "room to put tables together", found, "Make room, and run the same command again."
+            ) from error
+        self._parts.merge(merged, generation)
         finish_swap(self._layout, self._ledger)
-        live = {part.name for part in self._ledger.parts(self._settings)}
+        live = {part.name for part in self._parts.all()}
         for table in TABLES:  # a part of which nothing was wanted
             for new in set(merged.values()) - live:
                 self._layout.part(table, new).unlink(missing_ok=True)
@@ -161,7 +169,7 @@ class Tables:
     def _build(self, parts: Sequence[Part], merged: Mapping[str, str], generation: int) -> None:
         """The folders as they shall be, beside those that are."""
         shutil.rmtree(self._layout.swap, ignore_errors=True)
-        wanted = {part.name: self._ledger.calls_in(part.name) for part in parts if part.name in merged}
+        wanted = {part.name: self._parts.calls_in(part.name) for part in parts if part.name in merged}
         for table in TABLES:
             folder = self._layout.swap / table
             mark(folder, self._settings, generation)
@@ -202,7 +210,7 @@ class _Keep:
         return table
 
 
-def finish_swap(layout: Layout, ledger: Ledger) -> None:
+def finish_swap(layout: Layout, ledger: Database) -> None:
     """Brings folders that were made for the ledger's generation into place, whoever was killed before; others are thrown away."""
     for table in TABLES:
         fresh, there = layout.swap / table, layout.table(table)

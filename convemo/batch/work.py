@@ -170,7 +170,9 @@ class Worker:
             yield TaskFailed(task.key, kind, told if isinstance(error, ConvemoError) else f"{task.path}: {told}")
 
     def _perform(self, task: Task) -> Iterator[Message]:
-        self._analyzer.config = self._config if not task.roles else AnalyzerConfig.make(self._config, roles={**self._config.roles, **task.roles})
+        self._analyzer.config = (
+            self._config if not task.roles else AnalyzerConfig.make(self._config, roles={**self._config.roles, **task.roles})
+        )
         several = self._conversations(task)
         if len(several) <= 1:
             if 0 not in task.done:

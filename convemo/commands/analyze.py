@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from convemo import registry
+from convemo.alerts import Rules, watched
 from convemo.config import AnalyzerConfig
 from convemo.errors import ConfigError, ConvemoError
 from convemo.export.view import renderable
@@ -33,6 +34,7 @@ def run(
     settings: dict[str, Any],
     json: bool,
     enroll: tuple[str, ...] | list[str] = (),
+    alerts: Path | None = None,
 ) -> int:
     """Analyses the files and returns the exit status: 1 if any failed.
 
@@ -50,6 +52,7 @@ def run(
         settings["roles"] = dict(role_of(text) for text in roles)
     if enroll:
         settings["enroll"] = dict(known_voice(text) for text in enroll)
+    rules = None if alerts is None else Rules.from_toml(alerts)
     made = AnalyzerConfig.make(AnalyzerConfig.from_toml(config) if config else None, **settings)
     inputs = frozenset(os.path.realpath(file) for file in (*files, transcript) if file is not None)  # no error for a loop of links
     failed, names, bars = 0, _Names(), _Bars(quiet=json)
@@ -58,6 +61,7 @@ def run(
         try:
             for analysis in _conversations(analyzer, file, transcript):
                 bars.clear()
+                analysis = analysis if rules is None else watched(analysis, rules)
                 _show(analysis, json)
                 if out is not None:
                     name = names.unique(analysis.dialogue.id)

@@ -71,9 +71,9 @@ def merge(run: Path) -> None:
         EngineUnavailable: the extra ``llm`` is not installed, or the model is not here.
     """
     try:
-        from convemo.training import llm
+        from convemo.training import llm_model
 
-        print(f"Written: {llm.merged(run)}")
+        print(f"Written: {llm_model.merge(run)}")
     except ImportError as error:
         raise EngineUnavailable("the training packages", f"no {error.name}", "Install them: pip install 'convemo[llm]'.") from error
 

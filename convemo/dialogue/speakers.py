@@ -58,7 +58,7 @@ def with_speakers(tokens: Sequence[Token], presence: Presence | None) -> list[To
     speakers = smoothed(in_time, guessed, shares)
     named: list[Token] = list(tokens)
     for i, speaker in zip(order, speakers):
-        named[i] = replace(tokens[i], speaker=speaker)
+        named[i] = tokens[i] if tokens[i].speaker == speaker else replace(tokens[i], speaker=speaker)
     return named
 
 

@@ -125,6 +125,8 @@ def _breaks(earlier: Token, later: Token, interjections: _Interjections, rules: 
     sentence_end = ends_sentence(earlier.text, later.text)
     if another_cue and sentence_end:
         return True
+    if not (another_cue or sentence_end or gap >= rules.talk_over_s):
+        return False  # whatever others say meanwhile
     count, seconds = interjections.between(earlier, later)
     if count <= 0:
         return False

@@ -49,7 +49,7 @@ class Injection:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Answers:
+class Answers:
     """What one system says of ``C`` cases, over ``K`` labels."""
 
     clean: np.ndarray  # (C, K)
@@ -124,7 +124,7 @@ class _Asked:
         self._channels: dict[str, Channel] = {name: lineup.channel(name, None) for name in lineup.specs}
         self._clean: dict[tuple[int, str], ChannelResult] = {}
 
-    def all(self, cases: Sequence[Case], fusion: Fusion, progress: Progress | None) -> dict[str, _Answers]:
+    def all(self, cases: Sequence[Case], fusion: Fusion, progress: Progress | None) -> dict[str, Answers]:
         """System → its answers."""
         for number, base in enumerate(self._bases):
             for name, result in self._of_base(base).items():
@@ -218,17 +218,17 @@ def _last(result: ChannelResult, labels: LabelSet) -> np.ndarray | None:
     return None if told is None else np.array([told[label] for label in labels])
 
 
-def _stacked(by_arm: Mapping[str, Sequence[np.ndarray | None]], labels: int) -> _Answers:
+def _stacked(by_arm: Mapping[str, Sequence[np.ndarray | None]], labels: int) -> Answers:
     scored = np.array([all(row is not None for row in rows) for rows in zip(*by_arm.values())], dtype=bool)
     full = {arm: np.array([np.full(labels, np.nan) if row is None else row for row in rows]) for arm, rows in by_arm.items()}
-    return _Answers(full.pop(CLEAN), full, scored)
+    return Answers(full.pop(CLEAN), full, scored)
 
 
 # Figures ----------------------------------------------------------------------------------------------------------------
 
 
 def _summary(
-    answers: _Answers, cases: Sequence[Case], bases: Sequence[Base], labels: LabelSet, groups: np.ndarray, resamples: int
+    answers: Answers, cases: Sequence[Case], bases: Sequence[Base], labels: LabelSet, groups: np.ndarray, resamples: int
 ) -> dict[str, Any]:
     """One system: by place and family, and over all of them."""
     targets = np.array([labels.index(case.addition.target) for case in cases])
@@ -252,7 +252,7 @@ def _summary(
     }
 
 
-def figures(answers: _Answers, targets: np.ndarray, groups: np.ndarray, rows: np.ndarray, resamples: int) -> dict[str, Any]:
+def figures(answers: Answers, targets: np.ndarray, groups: np.ndarray, rows: np.ndarray, resamples: int) -> dict[str, Any]:
     """What attacks did in some cases.
 
     Args:
@@ -308,7 +308,7 @@ def _structure(lineup: Lineup, cases: int, progress: Progress | None) -> list[di
     return found
 
 
-def _records(cases: Sequence[Case], bases: Sequence[Base], told: Mapping[str, _Answers], labels: LabelSet) -> list[dict[str, Any]]:
+def _records(cases: Sequence[Case], bases: Sequence[Base], told: Mapping[str, Answers], labels: LabelSet) -> list[dict[str, Any]]:
     """What was answered to each text: the label, and the target's probability. The texts are made anew from the seed; none is kept."""
     records = []
     for row, case in enumerate(cases):

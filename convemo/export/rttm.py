@@ -22,7 +22,7 @@ def write(analysis: Analysis, path: Path) -> None:
     """
     lines = timed_lines(analysis, path, "RTTM")
     dialogue = field(analysis.dialogue.id)
-    fields = _distinct_fields(line.speaker for line in lines)
+    fields = distinct_fields(line.speaker for line in lines)
     with writing(path) as file:
         for line in lines:
             start = max(0.0, line.start)
@@ -39,7 +39,7 @@ def field(text: str) -> str:
     return re.sub(r"\s+", "_", text.replace(";", ",")) or "_"
 
 
-def _distinct_fields(names) -> dict[str, str]:
+def distinct_fields(names) -> dict[str, str]:
     """Name → field; names that would come out alike are numbered, so that two speakers never become one."""
     fields: dict[str, str] = {}
     for name in names:

@@ -28,9 +28,9 @@ def write_vtt(analysis: Analysis, path: Path) -> None:
         file.write("WEBVTT\n")
         for number, line in enumerate(lines, start=1):
             voice = "v" if line.label is None else f"v.{_class(line.label)}" + ".unsure" * line.unsure
-            text = _escaped(_one_line(line.text or ""))
+            text = escaped(one_line(line.text or ""))
             file.write(f"\n{number}\n{_times(line, '.')}\n")
-            file.write(f"<{voice} {_escaped(_one_line(line.speaker))}>{text}</v>\n")
+            file.write(f"<{voice} {escaped(one_line(line.speaker))}>{text}</v>\n")
 
 
 def write_srt(analysis: Analysis, path: Path) -> None:
@@ -43,7 +43,7 @@ def write_srt(analysis: Analysis, path: Path) -> None:
     with writing(path) as file:
         for number, line in enumerate(lines, start=1):
             emotion = "" if line.emotion is None else f"[{line.emotion}]"
-            parts = (f"{_one_line(line.speaker)}:", _one_line(line.text or "").replace("-->", "→"), emotion)
+            parts = (f"{one_line(line.speaker)}:", one_line(line.text or "").replace("-->", "→"), emotion)
             file.write(f"{number}\n{_times(line, ',')}\n")
             file.write(" ".join(part for part in parts if part) + "\n\n")
 
@@ -52,13 +52,13 @@ def _times(line: TimedLine, point: str) -> str:
     """Beginning and end, not before the recording's own. A cue must end after it begins, so the shortest is 1 ms."""
     start = max(0, round(line.start * 1000))
     end = max(start + 1, round(line.end * 1000))
-    return f"{_clock(start, point)} --> {_clock(end, point)}"
+    return f"{clock(start, point)} --> {clock(end, point)}"
 
 
-def _clock(milliseconds: int, point: str) -> str:
+def clock(milliseconds: int, point: str) -> str:
     """``00:01:02.500``; hours run on beyond 99.
 
-    >>> _clock(3_723_000, "."), _clock(360_000_001, ",")
+    >>> clock(3_723_000, "."), clock(360_000_001, ",")
     ('01:02:03.000', '100:00:00,001')
     """
     minutes, milliseconds = divmod(milliseconds, 60_000)
@@ -66,12 +66,12 @@ def _clock(milliseconds: int, point: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{milliseconds // 1000:02d}{point}{milliseconds % 1000:03d}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A blank line would end the cue; none of Python's line breaks may come through."""
     return " ".join(text.split())
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """With ``>`` escaped too, neither a tag nor an arrow can stand in the text."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl
 
-from convemo.checkpoints.folder import CONFIG, UNKNOWN_LICENCE, Checkpoint, find, stated_licence
+from convemo.checkpoints.folder import CONFIG, SETTINGS, UNKNOWN_LICENCE, Checkpoint, find, read_settings, stated_licence
 from convemo.checkpoints.load import import_transformers, load_processor, quiet
 from convemo.errors import ConfigError, EngineUnavailable
 from convemo.types import ModelInfo
@@ -133,7 +133,12 @@ def resolve(spec: LlmSpec, offline: bool, announce: hub.Announce) -> tuple[Check
     folder = Path(spec.name).expanduser()
     if spec.adapter is None and any((place / ADAPTER).is_file() and not (place / CONFIG).is_file() for place in (folder, folder / "model")):
         adapter = find_adapter(spec.name, offline=offline, announce=announce)
-        return find(adapter.base, offline=offline, pickle=spec.pickle, announce=announce), adapter
+        try:
+            return find(adapter.base, offline=offline, pickle=spec.pickle, announce=announce), adapter
+        except EngineUnavailable as error:
+            expected = f"{adapter.base or 'a model'}, for which the adapter in {adapter.folder} was made: {error.expected}"
+            hint = f"If it lies elsewhere, name it and the adapter: MODEL?adapter={spec.name}. {error.hint}"
+            raise EngineUnavailable(expected, error.found, hint) from error
     checkpoint = find(spec.name, offline=offline, pickle=spec.pickle, announce=announce)
     return checkpoint, find_adapter(spec.adapter, offline=offline, announce=announce) if spec.adapter else None
 
@@ -206,7 +211,10 @@ def find_adapter(name: str, *, offline: bool, announce: hub.Announce) -> Adapter
     if not (folder / ADAPTER_WEIGHTS).is_file():
         found = "a pickle, which can run code" if (folder / "adapter_model.bin").is_file() else "none"
         raise EngineUnavailable(f"{ADAPTER_WEIGHTS} in {folder}", found, "Save it again with peft 0.14 or later: it writes safetensors.")
-    return Adapter(folder, name if not Path(name).expanduser().is_dir() else folder.resolve().name, base)
+    if Path(name).expanduser().is_dir():
+        told = read_settings(folder / SETTINGS).id if (folder / SETTINGS).is_file() else None
+        name = told or folder.resolve().name
+    return Adapter(folder, name, base)
 
 
 def _load_network(checkpoint: Checkpoint, transformers: Any, dtype: Any) -> Any:

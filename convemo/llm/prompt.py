@@ -32,6 +32,8 @@ IN_INSTRUCTION, IN_QUESTION = ("{labels}", "{examples}"), ("{speaker}", "{id}", 
 _PLACEHOLDER = re.compile(r"\{[^{}\n]*\}|[{}]")
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _VERSIONED = re.compile(rf"({_NAME.pattern})-(\d+)\.toml")
+_THERE = " :: "
+"""Parts what one of our checks expects from what it found."""
 _LONGEST_FILE = 200_000
 """Bytes; what is longer is no prompt."""
 
@@ -145,8 +147,9 @@ class Prompt(BaseModel):
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"])) or "the prompt"
             unknown = first["type"] == "extra_forbidden"
-            expected = f"one of {', '.join(cls.model_fields)}" if unknown else first["msg"].removeprefix("Value error, ")
-            found = "nothing" if first["type"] == "missing" else repr(first["input"])[:80]
+            expected, ours, found = first["msg"].removeprefix("Value error, ").partition(_THERE)
+            expected = f"one of {', '.join(cls.model_fields)}" if unknown else expected
+            found = found if ours else "nothing" if first["type"] == "missing" else repr(first["input"])[:80]
             raise ConfigError(f"{where}: {field}: {expected}", found, "docs/prompts.md has every field.") from error
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{where}: a prompt in TOML, UTF-8", str(error), "docs/prompts.md has every field.") from error
@@ -158,24 +161,27 @@ class Prompt(BaseModel):
     def _known_placeholders(cls, text: str, info) -> str:
         known = IN_INSTRUCTION if info.field_name == "instruction" else IN_QUESTION
         if others := [found for found in _PLACEHOLDER.findall(text) if found not in known]:
-            raise ValueError(f"no braces but those of {', '.join(known)}; there is {others[0]}")
+            raise ValueError(f"no braces but those of {', '.join(known)}{_THERE}{others[0]}")
         return text
 
     @model_validator(mode="after")
     def _whole(self) -> Prompt:
-        if self.instruction.count("{labels}") != 1:
-            raise ValueError("instruction: has {labels} once")
-        if self.instruction.count("{examples}") != bool(self.examples):
-            raise ValueError("instruction: has {examples} once if there are [[examples]], and not if there are none")
-        if self.question.count("{options}") != 1:
-            raise ValueError("question: has {options} once")
+        for field, placeholder, times in (
+            ("instruction", "{labels}", 1),
+            ("instruction", "{examples}", int(bool(self.examples))),
+            ("question", "{options}", 1),
+        ):
+            if (count := getattr(self, field).count(placeholder)) != times:
+                raise ValueError(
+                    f"{placeholder} {'once' if times else 'nowhere'} in its {field}{_THERE}{count}, with {len(self.examples)} [[examples]]"
+                )
         if strange := [e.label for e in self.examples if e.label not in self.labels]:
-            raise ValueError(f"examples: a label of [labels]; there is {strange[0]!r}")
+            raise ValueError(f"examples with a label of [labels]{_THERE}{strange[0]!r}")
         texts = [self.instruction, self.question, *self.labels, *self.labels.values()]
         if broken := [text for text in texts if has_control_token(text)]:
-            raise ValueError(f"texts without a model's control tokens, which convemo's engines add themselves; see {broken[0][:60]!r}")
+            raise ValueError(f"texts without a model's control tokens, which engines add themselves{_THERE}{broken[0][:60]!r}")
         if odd := [label for label in self.labels if not label.strip() or len(label.splitlines()) > 1 or set(label) & set("{}")]:
-            raise ValueError(f"labels of one line, without braces; there is {odd[0]!r}")
+            raise ValueError(f"labels of one line, without braces{_THERE}{odd[0]!r}")
         return self
 
     def static(self) -> str:

@@ -56,6 +56,19 @@ class ChannelSpec:
             given["permutations"] = int(count)
         return cls(engine, **given)
 
+    def check(self) -> ChannelSpec:
+        """The spec itself, if what can be told without loading anything is in order.
+
+        Raises:
+            ConfigError: there is no such prompt, or it makes no sense.
+            UnknownEngine: nobody registered the engine.
+        """
+        if self.prompt is not None:
+            Prompt.load(self.prompt)
+        if not Path(self.engine.partition("?")[0]).is_dir():
+            registry.find("llm", self.engine.partition(":")[0])
+        return self
+
 
 def open_llm(
     spec: ChannelSpec | str, *, device: str = "auto", offline: bool = False, announce: Callable[[str], None] | None = None
@@ -94,6 +107,8 @@ def _taught(spec: ChannelSpec) -> ChannelSpec:
     """Of a folder that ``convemo train llm`` made, or its ``--out``: the model in it, with the prompt that it was taught with."""
     name, mark, query = spec.engine.partition("?")
     for folder in (Path(name), Path(name) / "model"):
-        if (folder / MANIFEST).is_file() and load_manifest(folder).channel == "llm":
-            return replace(spec, engine=f"transformers:{folder}{mark}{query}", prompt=spec.prompt or str(folder / PROMPT))
+        if (folder / MANIFEST).is_file() and (model := load_manifest(folder)).channel == "llm":
+            once = model.manifest.get("permutations")  # of a model that knows the options in one order only
+            engine, prompt = f"transformers:{folder}{mark}{query}", spec.prompt or str(folder / PROMPT)
+            return replace(spec, engine=engine, prompt=prompt, permutations=spec.permutations or once)
     return spec

@@ -28,15 +28,18 @@ _CONTROL_TOKEN = re.compile(
     | <</?sys>>
     | \[/?(?:inst|system_prompt|model_settings|available_tools|tool_calls|tool_results|tool_content|call_id|args|think|img|audio
           |begin_audio|prefix|middle|suffix|control_\d+|cls|sep|mask|pad|unk|bos|eos|gmask|smask)\]
-    | \#{2,}                                                               # ### Instruction:
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 """The families of tokens that chat templates and tokenizers give a meaning to, by their shape."""
+_HEADING = re.compile(r"#{2,}")
+"""``### Instruction:`` is no token, but what some models take for the beginning of one."""
 
 _BRACKETS = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")"})
 """No control token of any known family is without one of these: whatever the list above does not know is broken here."""
 
+_DEEPEST = 3
+"""Times that tokens are looked for: whatever is nested deeper only loses its brackets, and no text takes long to clean."""
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 """Control and format characters (bidirectional, zero-width, tags), lone surrogates, private use, unassigned, separators of lines."""
 
@@ -59,9 +62,8 @@ def clean(text: str, longest: int = LONGEST) -> str:
         text = unicodedata.normalize("NFKC", "".join(map(_seen, text)))  # what is unseen first: it keeps letters from composing
         text = "".join(map(_seen, text))
     text = " ".join(text.split())
-    previous = None
-    while previous != text:  # a token may stand inside another's: what closes round it is one again
-        previous, text = text, " ".join(_CONTROL_TOKEN.sub(" ", text).split())
+    for _ in range(_DEEPEST):  # a token may stand inside another: what closes round it is one again
+        text = " ".join(_HEADING.sub(" ", _CONTROL_TOKEN.sub(" ", text)).split())
     text = text.translate(_BRACKETS)
     if len(text) <= longest:
         return text

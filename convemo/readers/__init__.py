@@ -1,14 +1,26 @@
 """Transcript files in: one family of formats a module, told apart by what the file says, not by its suffix.
 
-    vtt         WebVTT: Teams, Zoom, YouTube, plain
-    srt         SubRip
-    whisper     Whisper and WhisperX, JSON and TSV
-    convemo     our dialogues (JSON, JSONL), our saved analyses, bare lists of utterances
-    chat        messages as JSON: OpenAI, Slack, Telegram and alike
-    assemblyai  AssemblyAI's JSON
-    whatsapp    WhatsApp's exported chats
-    table       CSV, TSV and relatives with a header
-    plain       ``Name: text`` lines, Zoom TXT, Otter TXT
+    vtt              WebVTT: Teams, Zoom, YouTube, plain
+    srt              SubRip
+    whisper          Whisper and WhisperX, JSON and TSV
+    convemo          our dialogues (JSON, JSONL), our saved analyses, bare lists of utterances
+    chat             messages as JSON: OpenAI, Slack, Telegram and alike
+    assemblyai       AssemblyAI's JSON
+    amazon           Amazon Transcribe's results
+    contact_lens     AWS Call Analytics, Amazon Connect Contact Lens
+    genesys          Genesys Cloud
+    google_insights  Google's CX Insights
+    google_meet      Google Meet's transcript entries
+    twilio           Twilio's sentences
+    deepgram         Deepgram's JSON
+    azure            Azure's batch and fast transcription
+    gong             Gong's call transcripts
+    zendesk          Zendesk's ticket comments
+    intercom         Intercom's conversations
+    funasr           FunASR's results
+    whatsapp         WhatsApp's exported chats
+    table            CSV, TSV and relatives with a header
+    plain            ``Name: text`` lines, Zoom TXT, Otter TXT
 
 A reader turns text into `Transcript`s. It loses no word; it makes up no speaker, no role and no word time.
 """

@@ -31,7 +31,7 @@ def looks_like(text: str) -> float:
         return 0.0
     for name in ("utterances", "words"):
         items = value.get(name)
-        if isinstance(items, list) and items:
+        if isinstance(items, list) and items and isinstance(items[0], dict):
             whole = "schema" not in value and "segments" not in value and all(map(_has_whole_times, items))
             beside = isinstance(value.get("text"), str) or "confidence" in items[0]
             return 0.9 if whole and beside and "id" not in items[0] else 0.0

@@ -81,7 +81,7 @@ def _is_bare(fields: Fields) -> bool:
 
 def _conversations(items: list[tuple[str, Fields]]) -> tuple[Transcript, ...]:
     """Bare utterances, put together by the conversation that they name."""
-    if not any(fields.has("text") for _, fields in items):
+    if items and not any(fields.has("text") for _, fields in items):
         raise items[0][1].wrong("utterances", "a list of utterances, or the object to be one with a text")
     of: dict[str | None, list[Fields]] = {}
     for _, fields in items:

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from convemo.readers.wording import CLOCK, seconds, span
 
-_EPOCH_S = 1e8
+EPOCH_S = 1e8
 """Numbers from here on (March 1973, or three years into a recording) are Unix time: seconds …"""
 _EPOCH_MS, _EPOCH_US = 1e11, 1e14
 """… milliseconds, microseconds."""
@@ -35,7 +35,7 @@ def instant(written: str) -> Instant | None:
     if not math.isfinite(value):
         return None
     unit = 1e6 if value >= _EPOCH_US else 1e3 if value >= _EPOCH_MS else 1.0
-    return value / unit, value >= _EPOCH_S
+    return value / unit, value >= EPOCH_S
 
 
 def _date(written: str) -> Instant | None:

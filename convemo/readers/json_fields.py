@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 from convemo.errors import TranscriptError
@@ -11,6 +13,7 @@ from convemo.readers.instants import Instant, instant
 from convemo.readers.wording import letters, span, tidy
 from convemo.types import Word
 
+_WRITTEN_NUMBER = re.compile(r"\s*[+-]?\d{1,20}(?:\.\d{1,20})?\s*")
 _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
 
@@ -55,6 +58,10 @@ class Fields:
         """Whether this field is there, and of this kind."""
         return self._value.get(name) is not None and isinstance(self._value[name], kind)
 
+    def value(self, name: str) -> Any:
+        """The field as it is."""
+        return self._value.get(name)
+
     def text(self, *names: str) -> str | None:
         """The first of these fields that is there, a text."""
         name, value = self._first(names)
@@ -91,10 +98,15 @@ class Fields:
         raise self._wrong(name, "a text or a whole number", value)
 
     def number(self, *names: str) -> float | None:
-        """The first of these fields that is there, a finite number; one beyond floating point counts as missing."""
+        """The first of these fields that is there, a finite number; one beyond floating point counts as missing.
+
+        Amazon and Twilio write numbers as texts, ``"4.87"``, and so does whoever writes 64 bits as JSON.
+        """
         name, value = self._first(names)
         if value is None:
             return None
+        if isinstance(value, str) and _WRITTEN_NUMBER.fullmatch(value):
+            return float(value)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._wrong(name, "a number", value)
         try:
@@ -107,13 +119,14 @@ class Fields:
         value = self.number(*names)
         return None if value is None else min(max(value, 0.0), 1.0)
 
-    def times(self, unit_s: float = 1.0) -> tuple[float | None, float | None]:
-        """``start`` and ``end`` in seconds, neither negative nor in the wrong order.
+    def times(self, unit_s: float = 1.0, start: str = "start", end: str = "end") -> tuple[float | None, float | None]:
+        """Beginning and end in seconds, neither negative nor in the wrong order.
 
         Args:
             unit_s: what the file counts in, in seconds.
+            start, end: the fields that hold them.
         """
-        written = (self.number("start"), self.number("end"))
+        written = (self.number(start), self.number(end))
         return span(*(time if time is None or unit_s == 1.0 else round(time * unit_s, 6) for time in written))
 
     def items(self, name: str) -> list[Fields]:
@@ -154,7 +167,17 @@ class Fields:
         return TranscriptError(self._path, line=self._line, expected=f"{place} to be {expected}", found=found)
 
 
-def words_of(fields: Fields, text: str, speaker: str | None, unit_s: float = 1.0) -> tuple[Word, ...]:
+def words_of(
+    fields: Fields,
+    text: str,
+    speaker: str | None,
+    unit_s: float = 1.0,
+    *,
+    name: str = "words",
+    written: tuple[str, ...] = ("text", "word"),
+    times: Callable[[Fields], tuple[float | None, float | None]] | None = None,
+    named: bool = True,
+) -> tuple[Word, ...]:
     """The words of a segment or utterance, if they are all of its text.
 
     Words whose letters do not make up the text are left out, so that no word of the text is lost with them.
@@ -163,11 +186,16 @@ def words_of(fields: Fields, text: str, speaker: str | None, unit_s: float = 1.0
         text: the segment's text.
         speaker: whoever says a word that names nobody itself (WhisperX leaves some out).
         unit_s: what their times are counted in, in seconds.
+        name: the field that holds them.
+        written: a word's fields that may hold it, the best first.
+        times: reads a word's times where they are not ``start`` and ``end``.
+        named: whether a word's ``speaker`` is an id as segments have it.
     """
     words = []
-    for word in fields.items("words"):
-        written = tidy(word.text("text", "word") or "")
-        if written:
+    for word in fields.items(name):
+        said = tidy(word.text(*written) or "")
+        if said:
             confidence = word.share("confidence", "probability", "score")
-            words.append(Word(written, *word.times(unit_s), confidence, word.label("speaker") or speaker))
+            by = (word.label("speaker") if named else None) or speaker
+            words.append(Word(said, *(times(word) if times else word.times(unit_s)), confidence, by))
     return tuple(words) if letters("".join(w.text for w in words)) == letters(text) else ()

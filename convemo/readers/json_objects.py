@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from convemo.errors import TranscriptError
 from convemo.readers.json_fields import Fields, parse_json
+from convemo.types import Transcript
 
 CONVERSATION = ("dialogue", "conversation", "dialogue_id", "conversation_id")
 """Fields of an utterance or message that may say which conversation it is of."""
@@ -65,3 +67,21 @@ def _fields(value: Any, path: str, place: str, line: int | None, of: str) -> Fie
         return Fields(value, path, place, line)
     found = f"{place} is {json.dumps(value)[:40]}".strip()
     raise TranscriptError(path, line=line, expected=f"an object with {of}", found=found)
+
+
+def one_each(text: str, path: str, of: str, read: Callable[[Fields], Transcript]) -> tuple[Transcript, ...]:
+    """A transcript for each object of the file, by a function from one to the other. One without an id, of several, gets its place as id.
+
+    Raises:
+        TranscriptError: as `objects_of` and `read`; or two have one id.
+    """
+    items = list(objects_of(text, path, of))
+    transcripts: dict[str | None, Transcript] = {}
+    for place, fields in items:
+        transcript = read(fields)
+        if transcript.id is None and len(items) > 1:
+            transcript = replace(transcript, id=place)
+        if transcript.id in transcripts:
+            raise fields.wrong("id", f"an id of its own, not {transcript.id!r} again")
+        transcripts[transcript.id] = transcript
+    return tuple(transcripts.values())

@@ -40,7 +40,7 @@ _PREFIX = re.compile(r"(\[[^\[\]:：]{1,38}\]|[^\W\d_][^:：\n]{0,39}?)\s?(?::(?
 _BULLETS = " \t-–—•>"
 _NOT_IN_NAMES = frozenset('?!;…"“”„«»<>{}=*\\')
 _ROLES: dict[str, Role] = {
-    **dict.fromkeys(("agent", "representative", "advisor", "internal", "assistant"), "agent"),
+    **dict.fromkeys(("agent", "automated agent", "human agent", "representative", "advisor", "internal", "assistant"), "agent"),
     **dict.fromkeys(("customer", "caller", "client", "external", "end user", "user"), "customer"),
 }
 

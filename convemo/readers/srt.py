@@ -1,12 +1,21 @@
-"""SubRip: numbered cues with comma decimals. Written by Whisper, WhisperX, editors and most transcription services."""
+"""SubRip: numbered cues with comma decimals. Written by Whisper, WhisperX, editors and most transcription services.
+
+Our own export ends a cue with the emotion, ``Ana: I have called twice! [anger 0.72]``; nobody has said that, and it is left out.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from convemo.readers.base import reader
-from convemo.readers.cues import has_cues, read_cues
+from convemo.readers.cues import Cue, has_cues, read_cues
 from convemo.readers.names import speakers_of
 from convemo.readers.voices import spoken
 from convemo.types import Transcript
+
+_EMOTION = re.compile(r"(?:^|\s)\[[^\W\d_][\w -]{0,30}\?? (?:0\.\d\d|1\.00)\]\s*$")
+"""As `convemo.export.subtitles` writes it: a label, a question mark where it is unsure, and a confidence."""
 
 
 def looks_like(text: str) -> float:
@@ -25,5 +34,9 @@ def read(text: str, path: str) -> tuple[Transcript, ...]:
     >>> t.segments[0].speaker, t.segments[0].text
     ('SPEAKER_00', 'Hello.')
     """
-    segments = spoken(read_cues(text, path, numbered=True))
+    segments = spoken(tuple(map(_without_emotion, read_cues(text, path, numbered=True))))
     return (Transcript(segments, speakers_of(segments), source="srt"),)
+
+
+def _without_emotion(cue: Cue) -> Cue:
+    return replace(cue, lines=(*cue.lines[:-1], _EMOTION.sub("", cue.lines[-1])))

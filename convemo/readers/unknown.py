@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from convemo.errors import TranscriptError
+from convemo import registry
+from convemo.errors import ConvemoError, TranscriptError
 from convemo.readers.json_fields import parse_json
+from convemo.readers.json_objects import first_value
+from convemo.readers.shape import Shape, Shapes
 from convemo.readers.table import without_text_column
 
 _KEYS_SHOWN = 6
+_OTHERS = (
+    Shape("Whisper", ("segments[].start",), ("segments[].text | segments[].words[].word",)),
+    Shape("AssemblyAI", ("utterances[].confidence",), ("utterances[].text",)),
+    Shape("a saved dialogue of convemo", ("utterances[].speaker",), ("utterances[].text",)),
+    Shape("a chat", ("messages",), ("messages[].text | messages[].content | messages[].body",)),
+    Shape("Teams' transcript metadata", ("speakerName",), ("spokenText",)),
+)
+"""Forms whose readers tell them by more than their fields."""
 
 
 def describe(text: str, path: str, known: tuple[str, ...]) -> TranscriptError:
     """The error for a text that no reader recognises.
+
+    Of a service's JSON that lacks what is needed, it names the service, the fields by which it was known, and those that are missing.
 
     Args:
         known: the names of the formats that are read.
@@ -25,10 +39,44 @@ def describe(text: str, path: str, known: tuple[str, ...]) -> TranscriptError:
         found = _what_it_is(text, path)
     except TranscriptError as broken:
         return broken
+    if (partial := _recognised(text, path)) is not None:
+        return partial
     if (table := without_text_column(text, path)) is not None:
         return table
     hint = f"Formats that are read: {', '.join(known)}. docs/transcripts.md shows what each looks like."
     return TranscriptError(path, expected="a transcript in a known form", found=found, hint=hint)
+
+
+def _recognised(text: str, path: str) -> TranscriptError | None:
+    """The error for JSON that has a service's marks and lacks what is needed."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        _, value = first_value(text)
+    except (ValueError, RecursionError):
+        return None
+    for shape in _shapes():
+        marks, missing = shape.marked(value), shape.missing(value)
+        if marks and missing:
+            found = f"what looks like {shape.service} (it has {', '.join(marks)}), but {_either(missing)} is missing"
+            hint = "Export it again with what is missing; docs/transcripts.md shows what is read."
+            return TranscriptError(path, expected="a transcript in a known form", found=found, hint=hint)
+    return None
+
+
+def _shapes() -> list[Shape]:
+    found: list[Shape] = []
+    for name in registry.names("reader"):
+        try:
+            looks_like: Any = getattr(registry.find("reader", name), "looks_like", None)
+        except ConvemoError:  # a third party's that does not import: it is not what is wrong with this file
+            continue
+        found.extend(looks_like if isinstance(looks_like, Shapes) else ())
+    return [*found, *_OTHERS]
+
+
+def _either(missing: tuple[str, ...]) -> str:
+    return ", ".join(need.replace(" | ", " or ") for need in missing)
 
 
 def _what_it_is(text: str, path: str) -> str:

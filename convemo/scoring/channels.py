@@ -9,15 +9,13 @@ from typing import Any
 from convemo import registry
 from convemo.dialogue.channel import Channel
 from convemo.errors import ConfigError, EngineUnavailable
-from convemo.llm.spec import ChannelSpec, open_llm
+from convemo.llm.spec import open_llm
 from convemo.scoring.predictions import Predictions
-from convemo.weights import MANIFEST, ROOT, load_manifest, read_manifest
+from convemo.weights import MANIFEST, ROOT, read_manifest
 
 KINDS = ("text", "acoustic")
 """The kinds of channel that come with convemo, so that each has a default."""
 LLM = "llm"
-PROMPT = "prompt.toml"
-"""In a model folder of `convemo train llm`: how it is asked."""
 
 
 def open_channel(
@@ -41,12 +39,9 @@ def open_channel(
     machine = {"device": device, "offline": offline, "announce": announce}
     if spec.endswith(".jsonl"):
         return Predictions(spec)
-    path, mark, asked = spec.partition("?")
-    if (folder := _model_folder(Path(path))) is not None:
-        if (kind := read_manifest(folder).channel) == LLM:  # it is asked as it was taught
-            told = {"prompt": str(folder / PROMPT), "permutations": load_manifest(folder).manifest.get("permutations")}
-            return open_llm(ChannelSpec.parse(f"transformers:{folder}{mark}{asked}", **told), **machine)
-        return _built(kind, f"default:{folder}", machine)
+    if (folder := _model_folder(Path(spec.partition("?")[0]))) is not None:
+        kind = read_manifest(folder).channel
+        return open_llm(spec, **machine) if kind == LLM else _built(kind, f"default:{folder}", machine)
     kind, _, rest = spec.partition(":")
     if kind == LLM or (name == LLM and kind in registry.names(LLM)):
         return open_llm(rest if kind == LLM else spec, **machine)

@@ -63,8 +63,7 @@ def train(
     """
     import torch
 
-    given = {name: value for name, value in (("seed", seed), ("fold", fold)) if value is not None}
-    settings = AcousticConfig.model_validate(read_config(config, AcousticConfig).model_dump() | given)
+    settings = read_config(config, AcousticConfig, seed=seed, fold=fold)
     torch.set_num_threads(settings.threads)
     log = RunLog(out, progress)
     data_root = Path(data_root)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from convemo.features.functionals import NAMES
 from convemo.training.acoustic_clips import UNLABELLED, Clips
@@ -51,7 +51,7 @@ class BaselineConfig(BaseModel):
     """Corpora that it does not learn from and is scored on, all their clips."""
     choose_on: Corpus | None = None
     """One more of these, to choose by in place of the corpus's own dev part; all parts are then learnt from."""
-    seed: int = 1
+    seed: int = Field(1, ge=0)
     epochs: int = Field(40, ge=1)
     """The one with the best mean recall on dev counts. The SVM has none."""
     batch: int = Field(32, ge=2)
@@ -60,6 +60,17 @@ class BaselineConfig(BaseModel):
     width: int = Field(96, ge=4)
     dropout: float = Field(0.3, ge=0, lt=1)
     threads: int = Field(1, ge=1)
+
+    @property
+    def unheard(self) -> tuple[Corpus, ...]:
+        return (*self.zero_shot, *([self.choose_on] if self.choose_on else []))
+
+    @model_validator(mode="after")
+    def _unheard_by_one(self) -> BaselineConfig:
+        learnt = {"ravdess" if name == "emobox" else name for name in self.corpora}
+        if self.unheard and (len(learnt) != 1 or learnt & set(self.unheard) or "emobox" in self.unheard):
+            raise ValueError("zero_shot and choose_on need one corpus to learn from, and name others")
+        return self
 
 
 def train(
@@ -87,11 +98,9 @@ def train(
         ConfigError: the configuration is wrong.
         DataError: a corpus is missing or not in its documented layout.
     """
-    given = {name: value for name, value in (("seed", seed), ("fold", fold)) if value is not None}
-    settings = BaselineConfig.model_validate(read_config(config, BaselineConfig).model_dump() | given)
+    settings = read_config(config, BaselineConfig, seed=seed, fold=fold)
     log = RunLog(out, progress)
-    unheard = (*settings.zero_shot, *([settings.choose_on] if settings.choose_on else []))
-    heard = AcousticConfig(corpora=settings.corpora, fold=settings.fold, conditions=("clean",), zero_shot=unheard)
+    heard = AcousticConfig(corpora=settings.corpora, fold=settings.fold, conditions=("clean",), zero_shot=settings.unheard)
     material = gather(heard, Path(data), out / "cache" if Path(data).is_file() else out.parent / "cache", progress)
     log.write("start", **provenance(settings))
     figures: dict[str, Any] = {}

@@ -60,7 +60,7 @@ class AcousticConfig(BaseModel):
     """Parts trained on. What is among them cannot choose the epoch (then the last one counts) or be scored as unheard."""
     zero_shot: tuple[Corpus, ...] = ()
     """Corpora that the model does not see and is scored on, all their clips."""
-    seed: int = 1
+    seed: int = Field(1, ge=0)
     epochs: int = Field(30, ge=1)
     batch: int = Field(16, ge=2)
     learning_rate: float = Field(1.5e-3, gt=0)

@@ -25,7 +25,8 @@ from convemo.training.finetune_data import OWN_DATA, Corpus, labels_of, read_par
 from convemo.training.llm_config import LlmConfig
 from convemo.training.llm_examples import Examples
 from convemo.training.llm_fit import Learner, majority
-from convemo.training.llm_model import MODEL, licence_of, merge, open_for_training, sign, write_model
+from convemo.training.llm_model import MODEL, licence_of, open_for_training, sign, write_model
+from convemo.training.llm_model import merge as write_merged
 from convemo.training.predictions import FILE, Said, write_predictions
 from convemo.training.run import Progress, RunLog, read_config, write_json
 
@@ -73,19 +74,15 @@ def train(
     learner = Learner(model, settings, out)
     learner.fit(examples["train"], examples["dev"], log)
     made_by = command("llm", Path(config)) + f" --init transformers:{origin.name} --seed {settings.seed}"
-    write_model(out / MODEL, model, lm, origin, _prompt_file(settings.prompt, prompt))
+    write_model(out / MODEL, settings.id, model, lm, origin, _prompt_file(settings.prompt, prompt))
+    del learner, model, lm, tokens, examples  # two of a large model have no room
     corpora = settings.corpora if Path(data).is_dir() else ()
     sign(out / MODEL, settings, origin, prompt, made_by, corpora)
     figures = _conclude(parts, prompt, settings, out, log)
     write_card(out / MODEL, _card(settings, origin, prompt, figures, made_by, corpora))
     if merge and settings.lora.rank:
-        merged(out)
+        write_merged(out)
     return figures
-
-
-def merged(run: Path) -> Path:
-    """Writes the plain checkpoint of a run: `llm_model.merge`."""
-    return merge(Path(run))
 
 
 def _check_labels(parts: Corpus, prompt: Prompt) -> None:
@@ -149,7 +146,6 @@ def _card(
 ) -> Card:
     rank = settings.lora.rank
     what = f"a LoRA adapter (rank {rank}) for {origin.name}" if rank else f"{origin.name}, every weight trained"
-    once = "" if settings.orders else ", llm_permutations=1"  # it knows the options in one order only
     rows = []
     for part, told in figures.items():
         rows.append((part, "this model", told["utterances"], *(_cell(told[name]) for name in COLUMNS)))
@@ -172,8 +168,8 @@ def _card(
         id=settings.id,
         title=f"{origin.name}, fine-tuned to tell emotions",
         summary=f"{what[0].upper()}{what[1:]}: the llm channel for {', '.join(prompt.labels)}. Use it as "
-        f'`llm="transformers:THIS_FOLDER", llm_prompt="THIS_FOLDER/prompt.toml"{once}`; `convemo eval --channel llm=THIS_FOLDER` asks it '
-        "so by itself. `convemo train llm --merge --out RUN` makes a plain checkpoint of an adapter, for vLLM and others.",
+        '`llm="THIS_FOLDER"`, `--llm THIS_FOLDER`: it is asked as it was taught (prompt.toml). `convemo train llm --merge '
+        "--out RUN` makes a plain checkpoint of an adapter, for vLLM and others.",
         licence=licence_of(origin),
         why_licence=f"The model's own licence is {origin.licence}; what the data allow, only you know.",
         command=made_by,
@@ -186,13 +182,14 @@ def _card(
                 "By itself",
                 ("part", "", "utterances", "accuracy", "UA", "weighted F1", "[95 %]", "macro F1", "NLL", "ECE"),
                 rows,
-                f"As an analysis asks it: prompt {prompt.name}, mean over {settings.asked_orders} order(s) of the options. “No model”: "
+                f"As an analysis asks it: prompt {prompt.name}, options in {settings.asked_orders} order(s), the mean. “No model”: "
                 "always the commonest label of the training part; its NLL is that of the training part's shares. Not calibrated. Intervals "
                 "by bootstrap over dialogues. dev chose the state that was kept, so only test is a fair figure.",
             )
         ],
         limits=(
-            f"It was taught with the prompt {prompt.name} (prompt.toml) and is to be asked with that one.",
+            f"It was taught with the prompt {prompt.name} (prompt.toml) and is to be asked with that one"
+            + (", its options in one order (permutations=1)." if not settings.orders else "."),
             "Its probabilities are not calibrated by themselves: `convemo train fusion --data` does that.",
             "Texts can still steer it: `convemo eval injection --channel llm=THIS_FOLDER` measures how far.",
         ),

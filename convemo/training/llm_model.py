@@ -11,16 +11,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from convemo.checkpoints.folder import UNKNOWN_LICENCE, Checkpoint
+from convemo.checkpoints.folder import SETTINGS, UNKNOWN_LICENCE, Checkpoint
 from convemo.checkpoints.load import import_transformers, quiet
 from convemo.checkpoints.spec import PREFIX
 from convemo.errors import ConfigError, EngineUnavailable
 from convemo.llm.causal_lm import ADAPTER, ADAPTER_WEIGHTS, INSTALL_ADAPTERS, CausalLm, LlmSpec, load, resolve
 from convemo.llm.prompt import Prompt
-from convemo.scoring.channels import PROMPT
+from convemo.llm.spec import PROMPT
 from convemo.training.card import write_manifest
 from convemo.training.finetune_data import OWN_DATA
 from convemo.training.llm_config import LlmConfig
+from convemo.training.run import write_json
 from convemo.weights import file_sha256, hub
 
 MODEL, MERGED = "model", "merged"
@@ -39,8 +40,7 @@ def open_for_training(settings: LlmConfig, init: str | None) -> tuple[CausalLm, 
     if not named or not named.startswith(PREFIX):
         raise ConfigError("--init transformers:PATH_OR_ID, or init in the config", repr(named), "Name the language model to start from.")
     rank = settings.lora.rank
-    if rank and find_spec("peft") is None:
-        raise EngineUnavailable("peft to be installed, for a LoRA adapter", "no peft", f"Install it: `{INSTALL_ADAPTERS}`.")
+    peft = _import_peft() if rank else None
     spec = LlmSpec.parse(named.removeprefix(PREFIX))
     checkpoint, adapter = resolve(spec, offline=False, announce=hub.to_stderr)
     if adapter is not None:
@@ -52,8 +52,6 @@ def open_for_training(settings: LlmConfig, init: str | None) -> tuple[CausalLm, 
     lm.model.requires_grad_(rank == 0)
     model = lm.model
     if rank:
-        import peft
-
         lora = settings.lora
         targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
         made = peft.LoraConfig(r=rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM")
@@ -77,13 +75,14 @@ def licence_of(origin: Checkpoint) -> str:
     return OWN_DATA if origin.licence == UNKNOWN_LICENCE else f"{origin.licence} AND {OWN_DATA}"
 
 
-def write_model(folder: Path, model: Any, lm: CausalLm, origin: Checkpoint, prompt_file: bytes) -> None:
+def write_model(folder: Path, id: str, model: Any, lm: CausalLm, origin: Checkpoint, prompt_file: bytes) -> None:
     """The adapter, or the whole checkpoint, with what it must be asked with."""
     folder.mkdir(parents=True, exist_ok=True)
     with quiet(import_transformers()):
         model.to("cpu").save_pretrained(str(folder), safe_serialization=True)
         lm.tokenizer.save_pretrained(str(folder))
     (folder / PROMPT).write_bytes(prompt_file)
+    write_json(folder / SETTINGS, {"id": id, "licence": licence_of(origin)})
     base = (getattr(model, "peft_config", None) or {}).get("default")
     head = {"license": licence_of(origin), **({"base_model": origin.name, "library_name": "peft"} if base else {})}
     told = "\n".join(f"{key}: {value}" for key, value in head.items())
@@ -128,10 +127,9 @@ def merge(run: Path) -> Path:
         whole = (source / WEIGHTS).is_file() or (run / MODEL / WEIGHTS).is_file()
         found = "a whole checkpoint, which needs no merging" if whole else "none"
         raise ConfigError(f"an adapter in {run}", found, "Name the --out of a training with lora.rank above 0.")
-    import peft
+    peft, transformers = _import_peft(), import_transformers()
     import torch
 
-    transformers = import_transformers()
     base, _ = resolve(LlmSpec(str(source)), offline=False, announce=hub.to_stderr)
     stated = str(base.config.get("dtype") or base.config.get("torch_dtype") or "float32")
     lm = load(LlmSpec(str(base.folder), "float32"), device="cpu", offline=False, announce=hub.to_stderr)
@@ -144,7 +142,7 @@ def merge(run: Path) -> Path:
     with quiet(transformers):
         model.save_pretrained(str(beside), safe_serialization=True)
         lm.tokenizer.save_pretrained(str(beside))
-    for name in (PROMPT, "CARD.md", "README.md"):
+    for name in (PROMPT, SETTINGS, "CARD.md", "README.md"):
         if (source / name).is_file():
             shutil.copy(source / name, beside / name)
     readme = beside / "README.md"
@@ -159,6 +157,20 @@ def merge(run: Path) -> Path:
     shutil.rmtree(out, ignore_errors=True)
     beside.rename(out)
     return out
+
+
+def _import_peft() -> Any:
+    """The package; transformers is imported before, mended, for peft imports it too.
+
+    Raises:
+        EngineUnavailable: it is not installed.
+    """
+    import_transformers()
+    if find_spec("peft") is None:
+        raise EngineUnavailable("peft to be installed, for a LoRA adapter", "no peft", f"Install it: `{INSTALL_ADAPTERS}`.")
+    import peft
+
+    return peft
 
 
 @contextmanager

@@ -22,8 +22,13 @@ Progress = Callable[[str, float, float], None]
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def read_config(path: Path, model: type[Config]) -> Config:
+def read_config(path: Path, model: type[Config], **given: Any) -> Config:
     """A training's TOML file, validated at once.
+
+    Args:
+        path: the file.
+        model: its fields.
+        given: instead of what the file says, where it is not ``None``.
 
     Raises:
         ConfigError: the file is missing, is no TOML, or a setting is unknown or out of range.
@@ -32,7 +37,7 @@ def read_config(path: Path, model: type[Config]) -> Config:
 
     try:
         with open(path, "rb") as file:
-            return model.model_validate(tomllib.load(file))
+            return model.model_validate(tomllib.load(file) | {name: value for name, value in given.items() if value is not None})
     except FileNotFoundError as error:
         raise ConfigError("a training configuration", f"no file at {path}", "The shipped ones are in convemo/training/configs.") from error
     except tomllib.TOMLDecodeError as error:

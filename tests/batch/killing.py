@@ -36,13 +36,26 @@ class Outcome:
     """Most calls that any killed run had left done: how far along kills have struck."""
 
 
-def batch_once(folder: str, out: str, log: str, workers: int) -> None:
-    """A run with tiny parts, so that they are written and put together again and again."""
+def batch_once(folder: str, out: str, log: str, workers: int, begun) -> None:
+    """A run with tiny parts, so that they are written and put together again and again. Sets the event when results begin to come."""
     os.environ[LOG] = log
     os.fsync = lambda descriptor: None  # a killed process loses nothing that the system has; waiting less, more happens between two kills
     tables.PART_CALLS, tables.SMALL_CALLS, tables.MERGED_CALLS, tables.MOST_SMALL = 4, 12, 30, 3
     engine = workers if workers else InlineEngine()
-    Batch(folder, out, workers=engine, analyzer=NAME, formats=["csv"]).run()
+    Batch(folder, out, workers=engine, analyzer=NAME, formats=["csv"]).run(_Watch(begun))
+
+
+class _Watch:
+    def __init__(self, begun):
+        self._begun = begun
+
+    def progress(self, progress):
+        if progress.done:
+            self._begun.set()
+
+    def failed(self, failure): ...
+
+    def note(self, text): ...
 
 
 def kill_and_resume(folder: Path, out: Path, kills: int, seed: int = 0, workers: int = 0, longest_s: float = 0.3) -> Outcome:
@@ -54,27 +67,27 @@ def kill_and_resume(folder: Path, out: Path, kills: int, seed: int = 0, workers:
         kills: how many.
         seed: of the moments.
         workers: processes; 0 works in the run's own process, which starts in no time.
-        longest_s: the longest that a run may live.
+        longest_s: the longest that a run may live from its start or, three times of four, from its first result.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.batch.killing", "convemo.batch.run", "pyarrow.parquet"])
     moments, log = random.Random(seed), out.parent / "log.txt"
     log.touch()
     again, longest = 0, 0
-    for _ in range(kills):
+    for number in range(kills + 1):
         done, read = names_done(out), log.stat().st_size
         longest = max(longest, len(done))
-        process = context.Process(target=batch_once, args=(str(folder), str(out), str(log), workers))
+        begun = context.Event()
+        process = context.Process(target=batch_once, args=(str(folder), str(out), str(log), workers, begun))
         process.start()
-        time.sleep(moments.uniform(0, longest_s))
-        process.kill()
+        if number < kills:
+            if moments.random() < 0.75:  # else it dies while it starts, or while it puts right what the last one left
+                while process.is_alive() and not begun.wait(0.02):
+                    pass
+            time.sleep(moments.uniform(0, longest_s))
+            process.kill()
         process.join()
         again += len(done & set(log.read_text()[read:].split()))
-    done, read = names_done(out), log.stat().st_size
-    process = context.Process(target=batch_once, args=(str(folder), str(out), str(log), workers))
-    process.start()
-    process.join()
-    again += len(done & set(log.read_text()[read:].split()))
     lost, doubled, torn = inspect(folder, out)
     return Outcome(kills, lost, doubled + again, torn + (process.exitcode != 0), longest)
 

@@ -158,7 +158,7 @@ def test_roles_from_the_manifest_reach_the_analyzer(tmp_path):
 def test_a_second_batch_on_the_folder_is_told_who_is_at_work(tmp_path):
     class Nosy:
         def progress(self, progress):
-            with pytest.raises(ResultError, match="no other batch is at work.*process"):
+            with pytest.raises(ResultError, match=r"no other batch is at work.*process"):
                 batch(tmp_path / "in", out=tmp_path / "out")
 
     write_calls(tmp_path / "in", 1)
@@ -242,7 +242,16 @@ def test_nothing_to_do_is_an_error_that_says_what_was_passed_over(tmp_path):
         batch(tmp_path / "in", out=tmp_path / "out")
 
 
-@pytest.mark.parametrize(("wrong", "told"), [({"workers": 0}, "at least 1"), ({"formats": ["xlsx"]}, "xlsx"), ({"redact": ["x:y"]}, "x:y"), ({"redact": [lambda text: text]}, "top of a module"), ({"colour": 1}, "colour")])
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"workers": 0}, "at least 1"),
+        ({"formats": ["xlsx"]}, "xlsx"),
+        ({"redact": ["x:y"]}, "x:y"),
+        ({"redact": [lambda text: text]}, "top of a module"),
+        ({"colour": 1}, "colour"),
+    ],
+)
 def test_settings_that_make_no_sense_are_told_at_once(tmp_path, wrong, told):
     with pytest.raises(ConfigError, match=told):
         Batch("in", tmp_path / "out", **wrong)

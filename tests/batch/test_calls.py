@@ -37,7 +37,12 @@ def test_the_call_is_about_the_customer_where_roles_are_known():
 
 def test_the_worst_moment_says_who_when_and_what():
     told = call(("ben", 0, 1, 0.3), ("ben", 5.5, 6, 0.8), ("ben", 7, 8, 0.8))
-    assert (told["worst_start_s"], told["worst_label"], told["worst_text"], told["worst_speaker"]) == (5.5, "anger", "some words here", "ben")
+    assert (told["worst_start_s"], told["worst_label"], told["worst_text"], told["worst_speaker"]) == (
+        5.5,
+        "anger",
+        "some words here",
+        "ben",
+    )
     assert told["worst_negative"] == pytest.approx(0.8, abs=1e-4)
 
 
@@ -49,7 +54,11 @@ def test_the_trend_is_the_change_from_beginning_to_end():
 def test_who_gets_angry_escalates_and_recovers_only_if_it_passes():
     rising = [("ben", n, n + 1, p) for n, p in enumerate([0.1, 0.1, 0.9, 0.9, 0.9])]
     told = call(*rising)
-    assert told["escalated"] and not told["recovered"] and told["escalation"] == pytest.approx(smoothed([0.1, 0.1, 0.9, 0.9, 0.9])[-1] - 0.1, abs=1e-4)
+    assert (
+        told["escalated"]
+        and not told["recovered"]
+        and told["escalation"] == pytest.approx(smoothed([0.1, 0.1, 0.9, 0.9, 0.9])[-1] - 0.1, abs=1e-4)
+    )
     calmed = call(*rising, *(("ben", 10 + n, 11 + n, 0.1) for n in range(5)))
     assert calmed["escalated"] and calmed["recovered"] and calmed["recovery"] > calmed["escalation"] / 2
 

@@ -16,7 +16,10 @@ def made(folder, *names):
 
 
 def found(*given, leave_out="/nowhere"):
-    return [(one.name, one.audio and one.audio.rsplit("/", 1)[1], one.transcript and one.transcript.rsplit("/", 1)[1]) for one in Inputs(given, leave_out)]
+    return [
+        (one.name, one.audio and one.audio.rsplit("/", 1)[1], one.transcript and one.transcript.rsplit("/", 1)[1])
+        for one in Inputs(given, leave_out)
+    ]
 
 
 def test_a_recording_and_the_transcript_beside_it_are_one_call(tmp_path):

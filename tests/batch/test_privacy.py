@@ -55,13 +55,17 @@ def test_addresses_go_whole():
 
 
 def test_speakers_who_are_known_by_their_numbers_stay_apart():
-    dialogue = Dialogue("d", (Utterance("1", "+49 30 1", "Hi."), Utterance("2", "+49 30 2", "Hello.")), (Speaker("+49 30 1"), Speaker("+49 30 2")))
+    dialogue = Dialogue(
+        "d", (Utterance("1", "+49 30 1", "Hi."), Utterance("2", "+49 30 2", "Hello.")), (Speaker("+49 30 1"), Speaker("+49 30 2"))
+    )
     assert [u.speaker for u in redact(dialogue, [numbers])] == ["[number]", "[number] 2"]
 
 
 def test_words_with_times_go_with_the_text_they_were_in():
     words = (Word("card", 0.0, 0.5), Word("4929", 0.5, 1.0))
-    dialogue = Dialogue("d", (Utterance("1", "a", "card 4929", words=words), Utterance("2", "a", "fine", words=(Word("fine"),))), (Speaker("a"),))
+    dialogue = Dialogue(
+        "d", (Utterance("1", "a", "card 4929", words=words), Utterance("2", "a", "fine", words=(Word("fine"),))), (Speaker("a"),)
+    )
     assert [len(u.words) for u in redact(dialogue, [numbers])] == [0, 1]
 
 
@@ -81,20 +85,20 @@ def test_what_is_told_of_failures_holds_no_word_of_a_conversation(tmp_path, capf
     (tmp_path / "in" / "d.csv").write_text("start,canary\n1,the canary sings\n")
     (tmp_path / "in" / "e.txt").write_text("the canary sings\n")
 
-    class Hears:
-        told = []
+    heard = []
 
+    class Hears:
         def progress(self, progress): ...
 
         def failed(self, failure):
-            self.told.append(failure.error)
+            heard.append(failure.error)
 
         def note(self, text):
-            self.told.append(text)
+            heard.append(text)
 
     summary = batch(tmp_path / "in", out=tmp_path / "out", reporter=Hears())
     assert summary.failed >= 4
-    told = " ".join([*Hears.told, *(f.error for f in summary.failures), *capfd.readouterr(), caplog.text])
+    told = " ".join([*heard, *(f.error for f in summary.failures), *capfd.readouterr(), caplog.text])
     assert "canary" not in told.replace("canary_sings", "") and "a.vtt, line" in told
     assert b"canary" not in (tmp_path / "out" / ".convemo" / "ledger.sqlite").read_bytes()
 
@@ -128,5 +132,3 @@ def test_audio_is_never_copied(tmp_path):
     batch(tmp_path / "in", out=tmp_path / "out")
     sound = CALL.read_bytes()
     assert sound[len(sound) // 2 : len(sound) // 2 + 64] not in everything_in(tmp_path / "out")
-
-

@@ -77,7 +77,9 @@ def ask(*arguments):
 
 def test_the_command_prints_a_table_csv_or_json(results):
     sql = "SELECT call, prediction_set, p_anger, text FROM utterances WHERE call = 'call000' ORDER BY number LIMIT 1"
-    assert ask(sql, results, "--format", "csv").output == "call,prediction_set,p_anger,text\ncall000,,0.1,This is line 0 of call 0\n".replace(
+    assert ask(
+        sql, results, "--format", "csv"
+    ).output == "call,prediction_set,p_anger,text\ncall000,,0.1,This is line 0 of call 0\n".replace(
         "0.1,", f"{next(iter(Query(results, sql)))[2]},"
     )
     assert json.loads(ask(sql, results, "--format", "json").output)["text"] == "This is line 0 of call 0"

@@ -128,7 +128,9 @@ def test_what_is_transcribed_is_kept_by_what_transcribed_it(tmp_path, monkeypatc
         analyzer = StagedAnalyzer(config, StageCache(tmp_path / "s"))
         return analyzer.analyze_file(str(CALL), None, id="call", sound_sha256=HASHES["sound_sha256"])
 
-    texts = [listen(**change)[0].text for change in ({}, {"roles": {"speaker": "customer"}}, {"fusion": "shipped-text"}, {"policy": "text-only"})]
+    texts = [
+        listen(**change)[0].text for change in ({}, {"roles": {"speaker": "customer"}}, {"fusion": "shipped-text"}, {"policy": "text-only"})
+    ]
     assert texts == ["I am so angry with you!"] * 4 and len(heard) == 1
     listen(language="en")
     assert len(heard) == 2

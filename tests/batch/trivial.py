@@ -58,6 +58,8 @@ def write_calls(folder: Path, count: int, utterances: int = 4) -> Path:
     """So many transcripts, each of its own words."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        lines = [f"{('Agent Ana', 'Customer Ben')[k % 2]}: This is line {k} of call {number}{'!' * (k % 3 == 1)}" for k in range(utterances)]
+        lines = [
+            f"{('Agent Ana', 'Customer Ben')[k % 2]}: This is line {k} of call {number}{'!' * (k % 3 == 1)}" for k in range(utterances)
+        ]
         (folder / f"call{number:03d}.txt").write_text("\n".join(lines) + "\n")
     return folder

@@ -10,7 +10,7 @@ from convemo.commands import eval as command
 from convemo.errors import ConfigError
 from convemo.evaluation import benchmark as benchmarks
 from convemo.evaluation import injection_structure, injection_view
-from convemo.evaluation.injection import _Answers, evaluate, figures
+from convemo.evaluation.injection import Answers, evaluate, figures
 from convemo.evaluation.injection_attacks import FAMILIES, addition
 from convemo.evaluation.injection_cases import ARMS, choose_bases, make_cases
 from convemo.evaluation.injection_structure import check_structure
@@ -127,7 +127,7 @@ def test_fused_with_others_an_attack_reaches_less(told):
 def test_a_hit_is_what_the_attack_turned_and_nothing_else():
     joy, other = [0.1, 0.9], [0.9, 0.1]
     clean, benign, attack = np.array([other, other, joy, other]), np.array([other, joy, joy, other]), np.array([joy, joy, joy, other])
-    answers = _Answers(clean, {"benign": benign, "mention": benign, "attack": attack}, np.ones(4, bool))
+    answers = Answers(clean, {"benign": benign, "mention": benign, "attack": attack}, np.ones(4, bool))
     found = figures(answers, np.ones(4, int), np.arange(4), np.ones(4, bool), resamples=20)
     assert (found["cases"], found["at_risk"]) == (4, 3)  # the third says it anyway
     assert found["hit"]["value"] == pytest.approx(1 / 3) and found["attack"] == pytest.approx(2 / 3)
@@ -157,8 +157,8 @@ def test_the_results_are_written_as_data_as_a_table_and_case_by_case(told, tmp_p
 
 @pytest.mark.parametrize("name", ["zero-shot", "few-shot", "compact"])
 def test_no_conversation_changes_more_of_a_prompt_than_its_texts(name):
-    told = check_structure(Prompt.load(name), PromptTokens(tokenizer(), 20_000), cases=150)
-    assert told["cases"] == 150 and told["broken"] == 0 and told["tokens"]
+    told = check_structure(Prompt.load(name), PromptTokens(tokenizer(), 20_000), cases=60)
+    assert told["cases"] == 60 and told["broken"] == 0 and told["tokens"]
 
 
 @pytest.mark.slow

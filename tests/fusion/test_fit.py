@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from convemo.errors import ConfigError
-from convemo.fusion.fit import FitSettings, cross_fit, fit
+from convemo.fusion import fit_pools
+from convemo.fusion.fit import FitSettings, _history_helps, cross_fit, fit
+from convemo.fusion.fit_pools import helpful_biases
 from convemo.fusion.loglinear import log_softmax
+from convemo.fusion.pool import Bias
 from convemo.metrics import accuracy, expected_calibration_error, negative_log_likelihood, set_coverage
 from convemo.types import LABELS, ChannelResult, LabelSet
 
@@ -76,6 +79,23 @@ def test_history_helps_where_labels_stick_and_does_no_harm_where_they_do_not(cor
         assert gain > least
 
 
+def test_a_past_that_does_not_help_on_dialogues_left_out_is_forgotten(corpus):
+    unrelated = fit(*corpus(40, seed=3, sticky=0.0, channels={"text": {"clarity": 0.8}}), settings=QUICK)
+    history = unrelated.parameters.history
+    assert (history.own, history.other, history.sharpness, history.sharpness_smoothed) == (0.0, 0.0, 1.0, 1.0)
+    telling = fit(*corpus(40, seed=3, sticky=0.7, channels={"text": {"clarity": 0.8}}), settings=QUICK)
+    assert telling.parameters.history.own > 0.3
+
+
+def test_a_past_that_costs_f1_is_forgotten_whatever_it_gains():
+    y, sure, unsure = np.array([0, 1] * 20), np.array([[0.51, 0.49], [0.49, 0.51]] * 20), np.array([[0.9, 0.1], [0.52, 0.48]] * 20)
+    folds = {fold: slice(10 * fold, 10 * fold + 10) for fold in range(4)}
+    remembering, at_once = ([(fold, "text", p[rows], y[rows]) for fold, rows in folds.items()] for p in (unsure, sure))
+    assert negative_log_likelihood(unsure, y) < negative_log_likelihood(sure, y)
+    assert not _history_helps(remembering, at_once)
+    assert _history_helps([(f, n, np.array([[0.8, 0.2], [0.2, 0.8]] * 5), y) for f, n, _, y in at_once], at_once)
+
+
 def test_own_history_counts_where_only_ones_own_label_sticks(fitted):
     history = fitted.parameters.history
     assert history.own > 0.3 > history.other
@@ -130,6 +150,25 @@ def test_a_bias_is_kept_only_where_it_helps(corpus):
     tilted = [{"text": ChannelResult("text", r["text"].labels, r["text"].log_probs + tilt, r["text"].reasons)} for r in results]
     bias = fit(dialogues, tilted, settings=QUICK).parameters.patterns["text"].bias
     assert np.array(list(bias.values())) == pytest.approx(tilt.mean() - tilt, abs=0.4)
+
+
+@pytest.mark.parametrize(("f1", "kept"), [(0.0, Bias.SHARES), (-0.02, Bias.NONE)])
+def test_shares_of_labels_that_cost_f1_are_not_told_however_likely_they_make_the_truth(monkeypatch, f1, kept):
+    figures = {Bias.NONE: (1.0, 0.5), Bias.SHARES: (0.9, 0.5 + f1), Bias.FREE: (1.1, 0.5)}
+    held_out = lambda parts, folds, names, concerned, biases, *rest: np.tile(figures[biases[("text",)]], (3, 1)).T  # noqa: E731
+    monkeypatch.setattr(fit_pools, "_held_out", held_out)
+    assert helpful_biases([], [], ["text"], QUICK) == {("text",): kept}
+
+
+def test_a_dialogue_that_counts_twice_is_as_two(corpus):
+    dialogues, results = corpus(20, **FIT, channels=CHANNELS)
+    twins = [replace(d, id=f"{d.id} again") for d in dialogues[:10]]
+    settings = FitSettings(folds=2, gating=False, strength=0.0)
+    twice = fit([*dialogues, *twins], [*results, *results[:10]], settings=settings).parameters
+    weighed = fit(dialogues, results, settings=settings, weights={d.id: 2.0 for d in dialogues[:10]}).parameters
+    for name in CHANNELS:
+        assert weighed.channels[name].temperature == pytest.approx(twice.channels[name].temperature, rel=1e-3)
+    assert weighed.patterns["text+acoustic"].weights == pytest.approx(twice.patterns["text+acoustic"].weights, rel=1e-2)
 
 
 def test_compositions_of_one_dialogue_count_as_one_dialogue(corpus):

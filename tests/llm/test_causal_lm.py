@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def copied(folder, tmp_path):
     return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
-def lora(folder, out, rank=4, strong=1.0, **settings):
+def lora(folder, out, rank=4, **settings):
     """A LoRA adapter for a checkpoint that changes what it says."""
     import peft
     import torch
@@ -32,11 +33,10 @@ def lora(folder, out, rank=4, strong=1.0, **settings):
 
     torch.manual_seed(3)
     model = AutoModelForCausalLM.from_pretrained(folder)
-    made = peft.get_peft_model(model, peft.LoraConfig(r=rank, target_modules=["q_proj", "v_proj"], init_lora_weights=False, **settings))
-    for name, parameter in made.named_parameters():
-        if "lora_B" in name:
-            parameter.data *= strong
-    made.save_pretrained(out)
+    config = peft.LoraConfig(r=rank, target_modules=["q_proj", "v_proj"], init_lora_weights=False, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft's own, about transformers 6
+        peft.get_peft_model(model, config).save_pretrained(out)
     return out
 
 
@@ -141,6 +141,22 @@ def test_weights_in_several_files_are_one_model(folder, tmp_path):
     assert one.log_probs == pytest.approx(parts.log_probs, abs=1e-6)
 
 
+def test_weights_in_several_files_are_fetched_by_their_index(folder, empty_caches, monkeypatch):
+    from convemo.weights import hub
+
+    asked = []
+
+    def fetch(repository, files, also, name, mend, announce):
+        asked.append(files)
+        if files[0] == "model.safetensors":
+            raise EngineUnavailable("the weights", f"neither (HTTP 404 for {files[0]})")
+        return folder
+
+    monkeypatch.setattr(hub, "fetch", fetch)
+    assert TransformersEngine("some/model", device="cpu").model.id.startswith("transformers:some/model@")
+    assert asked[-1] == ("model.safetensors.index.json", "model-*.safetensors", "config.json")
+
+
 @pytest.mark.parametrize("named", ["setting", "spec", "itself", "run"])
 def test_an_adapter_is_put_on_its_model_however_it_is_named(folder, tmp_path, named):
     adapter = lora(folder, tmp_path / "run" / "model")
@@ -176,6 +192,15 @@ def test_an_adapter_for_another_model_is_refused(folder, tmp_path):
     adapter = lora(other, tmp_path / "model")
     error = refusal(folder, adapter=str(adapter))
     assert "an adapter for LlamaForCausalLM of this size" in error.expected and str(other) in error.hint
+
+
+def test_an_adapter_whose_model_has_moved_says_how_to_name_it(folder, tmp_path):
+    moved = Path(shutil.copytree(folder, tmp_path / "here"))
+    adapter = lora(moved, tmp_path / "model")
+    moved.rename(tmp_path / "there")
+    error = refusal(adapter)
+    assert f"{moved}, for which the adapter in {adapter} was made" in error.expected and f"MODEL?adapter={adapter}" in error.hint
+    assert TransformersEngine(f"{tmp_path / 'there'}?adapter={adapter}", device="cpu").answer([question(0)])[0].reason is None
 
 
 def test_an_adapter_with_missing_weights_is_refused(folder, tmp_path):

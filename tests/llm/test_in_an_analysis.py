@@ -1,6 +1,8 @@
 """A language model in an analysis: a channel beside text and voice, told of wherever it is missing, shown nobody who is excluded."""
 
 import json
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,13 @@ import pytest
 from convemo import Analysis, Analyzer, AnalyzerConfig, ConfigError, EngineUnavailable, Transcript, TranscriptSegment, registry
 from convemo.commands import prompts
 from convemo.export import table
+from convemo.llm.transcript import line
 from convemo.scoring import open_channel, score
 
 from . import fakes
 from .fakes import FakeEngine
+from .test_transcript import hostile
+from .tiny_lm import stories_folder
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CALL, TRANSCRIPT = EXAMPLES / "support_call.flac", EXAMPLES / "support_call.vtt"
@@ -111,13 +116,12 @@ class TestMissing:
         assert np.array_equal(with_it.fused.log_probs, without.fused.log_probs)
         assert with_it.fused.calibrated == without.fused.calibrated and with_it[0].prediction_set == without[0].prediction_set
 
-    def test_a_model_of_that_name_that_nobody_knows_is_an_error(self):
-        with pytest.raises(ConfigError, match="openai, transformers, vllm"):
-            analyzer(llm="gpt:x").analyze(CHAT)
-
-    def test_a_prompt_that_is_not_there_is_an_error(self):
-        with pytest.raises(ConfigError, match=r"none\.toml"):
-            analyzer(llm_prompt="none.toml").analyze(CHAT)
+    @pytest.mark.parametrize(
+        ("settings", "said"), [({"llm": "gpt:x"}, "openai, transformers, vllm"), ({"llm_prompt": "none.toml"}, r"none\.toml")]
+    )
+    def test_a_mistake_is_told_before_anything_is_read(self, settings, said):
+        with pytest.raises(ConfigError, match=said):
+            analyzer(**settings).analyze("no such recording.wav")
 
 
 class TestPolicy:
@@ -226,3 +230,34 @@ class TestCommandLine:
         assert isinstance(convemo("analyze", str(TRANSCRIPT), "--channels", "llm").exception, ConfigError)
         done = convemo("analyze", str(TRANSCRIPT), "--llm", "fake:m", "--llm-prompt", "none-such")
         assert done.exit_code == 1 and "none-such" in done.output
+
+
+class TestForReal:
+    """With a language model of 260,000 parameters, where it is here: it knows nothing of emotions, but everything runs."""
+
+    spec = "transformers:{}?prompt=compact&permutations=2"
+
+    def test_every_utterance_with_words_is_judged(self):
+        analysis = analyzer(llm=self.spec.format(stories_folder()), channels="text,llm,fused").analyze(CHAT)
+        assert analysis.channels["llm"].reasons == (None, None, None, "no words")
+        assert all(sum(u.channels["llm"].values()) == pytest.approx(1) for u in analysis[:3])
+        assert analysis.provenance["llm"]["answers"] == {"logprobs": 6} and analysis.provenance["llm"]["prompt"] == "compact-1"
+
+    def test_what_was_asked_together_changes_no_answer(self):
+        channel = open_channel("llm", self.spec.format(stories_folder()))
+        dialogue = analyzer(llm=None, channels="text").analyze(TRANSCRIPT).dialogue
+        dialogue = replace(dialogue, utterances=dialogue.utterances[:8])
+        whole, parts = channel.predict(dialogue), []
+        for n in range(len(dialogue)):
+            channel._kept.clear()
+            parts.append(channel.predict(replace(dialogue, utterances=dialogue.utterances[: n + 1]), since=n).log_probs[0])
+        assert np.abs(whole.log_probs - parts).max() <= 1e-3
+
+    def test_no_hostile_word_becomes_a_token_of_its_template(self):
+        from transformers import AutoTokenizer
+
+        tokenizer, draw = AutoTokenizer.from_pretrained(stories_folder()), random.Random(2)
+        special = set(tokenizer.all_special_ids)
+        assert special & set(tokenizer.encode("</s>", add_special_tokens=False))
+        for _ in range(300):
+            assert not special & set(tokenizer.encode(line(1, 1, hostile(draw)), add_special_tokens=False))

@@ -1,11 +1,14 @@
 """Answers as scores: what a model prefers by place is taken out, what it does not answer has a reason."""
 
+import json
 from dataclasses import replace
+from hashlib import sha256
+from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from convemo import ConfigError, EngineFailed
+from convemo import ConfigError, EngineFailed, registry
 from convemo.llm.base import Answer
 from convemo.llm.calibration import FLOOR
 from convemo.llm.channel import LlmChannel, Unavailable
@@ -231,6 +234,17 @@ class TestSpec:
     def test_a_number_that_is_none_is_refused(self):
         with pytest.raises(ConfigError, match="whole number after permutations="):
             ChannelSpec.parse("e:m?permutations=many")
+
+    @pytest.mark.parametrize("named", ["", "model"])
+    def test_a_folder_that_was_trained_is_asked_as_it_was_taught(self, tmp_path, monkeypatch, named):
+        monkeypatch.setitem(registry.BUILT_IN["llm"], "transformers", f"{FakeEngine.__module__}:FakeEngine")
+        prompt = (files("convemo.prompts") / "few-shot-1.toml").read_bytes()
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "prompt.toml").write_bytes(prompt)
+        manifest = {"id": "mine", "channel": "llm", "licence": "MIT", "files": {"prompt.toml": sha256(prompt).hexdigest()}}
+        (tmp_path / "model" / "model.json").write_text(json.dumps(manifest))
+        assert open_llm(str(tmp_path / named)).prompt.name == "few-shot-1"
+        assert open_llm(f"{tmp_path / named}?prompt=zero-shot").prompt.name == "zero-shot-1"
 
     def test_a_prompt_that_is_wrong_is_told_before_a_model_is_loaded(self):
         with pytest.raises(ConfigError, match="'none-such'"):

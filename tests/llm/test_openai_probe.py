@@ -8,7 +8,7 @@ from convemo.llm.openai import OpenAIEngine
 from convemo.llm.openai_retry import Patience
 from tests.llm.fake_server import LLAMA_CPP, OLLAMA, TRANSFORMERS, VLLM, Dialect, FakeServer, question, truth
 
-HASTY = Patience(connect_s=1, read_s=1, total_s=2, retries=1, backoff_s=0.01)
+HASTY = Patience(connect_s=2, read_s=2, total_s=5, retries=1, backoff_s=0.01)
 
 
 def asked_of(dialect, settings="", count=6):

@@ -11,13 +11,13 @@ from convemo.llm.prompt import Prompt, fill, shipped
 from convemo.types import LABELS
 
 RELEASED = {
-    "compact-1": "d510680420b6",
-    "few-shot-1": "da583b60f30c",
-    "speaker-profile-1": "ef9108b882f5",
-    "speech-described-1": "e82783169265",
-    "zero-shot-1": "9c5429512c25",
+    "compact-1": "d510680420b6ff690b7d691033495666f2407e25579708682df712968e3899a9",
+    "few-shot-1": "da583b60f30cedbde13820b1e47a59a16d1616b36533f86247b0558051d8782b",
+    "speaker-profile-1": "ef9108b882f5ae838cb069ecda6098e80bc5c4f65fc4592e0a3440f7a0d6e8a5",
+    "speech-described-1": "e827831692650af39347e41f71ed6098b18280eee6e449a588bfb46ee150396f",
+    "zero-shot-1": "9c5429512c251d2d5f632057264777df45dbe585208349f3e6fe8a068bd2b797",
 }
-"""The beginning of each released prompt's sha256. A changed prompt is a new file with the next version; these lines only become more."""
+"""Each released prompt's sha256. A changed prompt is a new file with the next version; these lines only become more."""
 
 MINE = '''
 id = "mine"
@@ -57,7 +57,7 @@ def mine(tmp_path):
 
 
 def test_released_prompts_do_not_change():
-    assert {prompt.name: prompt.sha256[:12] for prompt in shipped()} == RELEASED
+    assert {prompt.name: prompt.sha256 for prompt in shipped()} == RELEASED
 
 
 def test_a_file_is_named_by_its_id_and_version():
@@ -99,6 +99,10 @@ def test_the_prompt_in_the_documentation_is_one(tmp_path):
     assert Prompt.load(tmp_path / "claims.toml").label_set == ("neutral", "upset", "relieved")
 
 
+def test_headings_are_no_control_tokens(mine):
+    assert mine("Which mood?", "## Task\nWhich mood?").static().startswith("## Task")
+
+
 def test_what_is_filled_in_is_never_filled_in_again():
     assert fill("{id} {options}", {"{id}": "{options}", "{options}": "{id}"}) == "{options} {id}"
 
@@ -106,18 +110,18 @@ def test_what_is_filled_in_is_never_filled_in_again():
 @pytest.mark.parametrize(
     ("replaced", "said"),
     [
-        (("{id}", "{name}"), r"question: no braces but those of \{speaker\}, .*; there is \{name\}"),
+        (("{id}", "{name}"), r"question: no braces but those of \{speaker\}, .*, found \{name\}"),
         (("{id}", "{{ id }}"), "question: no braces"),
         (("{id}", "{id!r}"), "question: no braces"),
-        (("{labels}", ""), r"instruction: has \{labels\} once"),
-        (("{options}", ""), r"question: has \{options\} once"),
+        (("{labels}", ""), r"\{labels\} once in its instruction, found 0"),
+        (("{options}", ""), r"\{options\} once in its question, found 0"),
         (("Which mood?", "[INST] Which mood?"), "without a model's control tokens"),
         (("version = 1", 'version = "one"'), "version: .*integer"),
         (('language = "en"', ""), "language: .*found nothing"),
         (("id = ", "name = "), r"(?:id: Field required|name: one of id, version)"),
         (('upset = "anything but"', ""), "labels: .*at least 2 items"),
         (("version = 1", "version = 1\nhistory = 1000"), "history: .*less than or equal to 64"),
-        (("[labels]", EXAMPLE + "[labels]"), r"has \{examples\} once"),
+        (("[labels]", EXAMPLE + "[labels]"), r"\{examples\} once in its instruction, found 0, with 1"),
         (
             (
                 "{labels}",
@@ -125,7 +129,7 @@ def test_what_is_filled_in_is_never_filled_in_again():
                 "[labels]",
                 '[[examples]]\nlabel = "glad"\nturns = [{speaker = "S1", text = "Ah."}]\n[labels]',
             ),
-            "a label of .labels.; there is 'glad'",
+            r"a label of \[labels\], found 'glad'",
         ),
         (("[labels]", "labels"), "a prompt in TOML, UTF-8"),
     ],

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 import unicodedata
 
 import pytest
@@ -85,6 +86,13 @@ def test_what_people_write_stays():
 def test_of_a_long_speech_the_beginning_and_the_end_are_kept():
     said = clean("first " + "and so on " * 500 + "last", longest=100)
     assert said.startswith("first ") and said.endswith(" last") and " ... " in said and len(said) <= 100
+
+
+@pytest.mark.parametrize("piece", ["<|", "|>", "[INST", "<s", "#", "<|im_start|>", "＜｜", "a\u200b"])
+def test_no_text_takes_long_to_clean(piece):
+    began = time.process_time()
+    left = clean(piece * 50_000 + "|>" * 50_000)
+    assert len(left) <= 1000 and not set(left) & set("<>[]") and time.process_time() - began < 2
 
 
 def test_a_line_is_one_line_whatever_was_said():

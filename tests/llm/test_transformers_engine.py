@@ -10,11 +10,11 @@ from convemo import registry
 from convemo.llm.forward import Ask, Forward
 from convemo.llm.prefix_tree import unique_tokens
 from convemo.llm.transformers import TransformersEngine
-from tests.llm.tiny_lm import ARCHITECTURES, LETTERS, question, stories_folder, tiny_lm, tiny_network
+from tests.llm.tiny_lm import ARCHITECTURES, LETTERS, RARER, question, stories_folder, tiny_lm, tiny_network
 
 CALL = [question(i, since=4 * max(0, (i - 4) // 4), shift=shift) for i in range(12) for shift in (0, 3)]
 """A conversation in two orders of the options, whose window of history moves."""
-RECURRENT = ("mamba", "lfm2")
+RECURRENT = ("mamba", "lfm2", "mamba2", "qwen3-next", "recurrent-gemma", "rwkv")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_answers_depend_on_what_is_said_and_on_what_was_said_before(engine):
     assert furthest(engine.answer([asked]), engine.answer([other])) > 0.01
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("kind", [*ARCHITECTURES, *(pytest.param(kind, marks=pytest.mark.slow) for kind in RARER)])
 def test_no_architectures_answers_depend_on_batch_order_or_what_was_asked_before(kind, tmp_path):
     engine = TransformersEngine(str(tiny_lm(tmp_path / kind, kind)), device="cpu", offline=True)
     call = CALL[::6] if kind in RECURRENT else CALL

@@ -47,6 +47,51 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "lfm2": ("Lfm2Config", "Lfm2ForCausalLM", _LLAMA | {"layer_types": ["conv", "full_attention"]}),
 }
 
+_FEW = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+_EXPERTS = {"n_routed_experts": 4, "n_group": 2, "topk_group": 1, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+_LATENT = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 12}
+_LINEAR = {"linear_num_value_heads": 4, "linear_num_key_heads": 2, "linear_key_head_dim": 8, "linear_value_head_dim": 8}
+RARER: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "falcon": ("FalconConfig", "FalconForCausalLM", _FEW | {"alibi": True}),
+    "mpt": ("MptConfig", "MptForCausalLM", {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 2048}),
+    "opt": ("OPTConfig", "OPTForCausalLM", _FEW | {"ffn_dim": 48, "max_position_embeddings": 2048, "word_embed_proj_dim": 32}),
+    "cohere2": ("Cohere2Config", "Cohere2ForCausalLM", _LLAMA | {"sliding_window": 9}),
+    "granite": ("GraniteConfig", "GraniteForCausalLM", _LLAMA | {"logits_scaling": 3.0}),
+    "deepseek-v3": (
+        "DeepseekV3Config",
+        "DeepseekV3ForCausalLM",
+        _LLAMA | _EXPERTS | _LATENT | {"num_key_value_heads": 4, "first_k_dense_replace": 1, "n_shared_experts": 1},
+    ),
+    "olmo2": ("Olmo2Config", "Olmo2ForCausalLM", _LLAMA),
+    "stablelm": ("StableLmConfig", "StableLmForCausalLM", _LLAMA),
+    "llama4": (
+        "Llama4TextConfig",
+        "Llama4ForCausalLM",
+        _LLAMA | {"attention_chunk_size": 16, "head_dim": 8, "num_local_experts": 2, "intermediate_size_mlp": 48},
+    ),
+    "gpt-j": ("GPTJConfig", "GPTJForCausalLM", _GPT2 | {"rotary_dim": 4}),
+    "codegen": ("CodeGenConfig", "CodeGenForCausalLM", _GPT2 | {"rotary_dim": 4}),
+    "mamba2": (
+        "Mamba2Config",
+        "Mamba2ForCausalLM",
+        {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "num_heads": 8, "head_dim": 8, "n_groups": 2},
+    ),
+    "qwen3-next": (
+        "Qwen3NextConfig",
+        "Qwen3NextForCausalLM",
+        _LLAMA
+        | _LINEAR
+        | {"head_dim": 8, "layer_types": ["linear_attention", "full_attention"], "num_experts": 0, "mlp_only_layers": [0, 1]},
+    ),
+    "recurrent-gemma": (
+        "RecurrentGemmaConfig",
+        "RecurrentGemmaForCausalLM",
+        _FEW | {"num_hidden_layers": 3, "intermediate_size": 96, "lru_width": 32, "attention_window_size": 16, "head_dim": 8},
+    ),
+    "rwkv": ("RwkvConfig", "RwkvForCausalLM", {"hidden_size": 32, "num_hidden_layers": 2, "context_length": 2048}),
+}
+"""Tried too, but not every time."""
+
 
 def tiny_network(kind: str = "llama", vocabulary: int = 300, seed: int = 1, **config: Any) -> Any:
     """A network whose answers depend on what it reads."""
@@ -55,7 +100,7 @@ def tiny_network(kind: str = "llama", vocabulary: int = 300, seed: int = 1, **co
     from convemo.checkpoints.load import import_transformers, quiet
 
     transformers = import_transformers()
-    config_name, name, shape = ARCHITECTURES[kind]
+    config_name, name, shape = (ARCHITECTURES | RARER)[kind]
     torch.manual_seed(seed)
     with quiet(transformers):
         ends = {"bos_token_id": 0, "eos_token_id": 1}

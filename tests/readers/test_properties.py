@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from convemo import registry
 from convemo.errors import TranscriptError
 from convemo.readers import read_transcript, read_transcripts
 from convemo.readers.base import Reader
+from convemo.readers.shape import Shapes
 from convemo.types import Transcript
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").iterdir())
@@ -109,6 +111,55 @@ def test_no_text_crashes_a_reader_that_was_named(tmp_path, name, text):
     path = tmp_path / "any"
     path.write_text(text, errors="replace")
     read_or_refuse(lambda: read_transcripts(path, format=name))
+
+
+# JSON made of the fields that the formats have, in any order and depth, with values of any kind.
+others = "speaker channel start end offsetInTicks startTimeMs start_time created_at id users parties Items type".split()  # noqa: SIM905
+shapes = [shape for name in READERS if isinstance(look := registry.find("reader", name).looks_like, Shapes) for shape in look]
+fields = sorted({*others, *re.findall(r"\w+", " ".join(path for shape in shapes for path in (*shape.marks, *shape.needs)))})
+values = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "a", "4.87", "-1", "1e999", "AGENT", "ch_0", "<b>a"])
+)
+json_values = st.recursive(
+    values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(fields), inner, max_size=5), max_leaves=25
+)
+
+
+@pytest.mark.parametrize("name", READERS)
+@quick
+@given(value=json_values)
+def test_no_json_crashes_a_reader_that_was_named(tmp_path, name, value):
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(value))
+    read_or_refuse(lambda: read_transcripts(path, format=name))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=json_values)
+def test_no_json_crashes_reading(tmp_path, value):
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(value))
+    read_or_refuse(lambda: read_transcripts(path))
+
+
+@st.composite
+def altered(draw, value):
+    """The value with some of what is in it replaced by anything else."""
+    if isinstance(value, dict):
+        return {key: draw(altered(inner)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [draw(altered(inner)) for inner in value[:3]]
+    return draw(values) if draw(st.integers(0, 7)) == 0 else value
+
+
+@pytest.mark.parametrize("path", [path for path in FIXTURES if path.suffix == ".json"], ids=lambda path: path.name)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_value_of_another_kind_in_a_real_file_crashes_reading(tmp_path, path, data):
+    whole = json.loads(path.read_text())
+    changed = tmp_path / path.name
+    changed.write_text(json.dumps(data.draw(altered(whole))))
+    read_or_refuse(lambda: read_transcripts(changed))
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name)

@@ -1,5 +1,7 @@
 """Formats are told apart by content; the suffix only breaks ties."""
 
+import json
+
 import pytest
 
 from convemo import registry
@@ -25,6 +27,24 @@ FAMILIES = {
     "names.txt": "plain",
     "zoom.txt": "plain",
     "otter.txt": "plain",
+    "amazon_transcribe.json": "amazon",
+    "amazon_channels.json": "amazon",
+    "call_analytics.json": "contact_lens",
+    "contact_lens.json": "contact_lens",
+    "contact_lens_chat.json": "contact_lens",
+    "genesys.json": "genesys",
+    "genesys_several.json": "genesys",
+    "google_insights.json": "google_insights",
+    "google_meet.json": "google_meet",
+    "twilio.json": "twilio",
+    "deepgram.json": "deepgram",
+    "deepgram_channels.json": "deepgram",
+    "azure_batch.json": "azure",
+    "azure_fast.json": "azure",
+    "gong.json": "gong",
+    "zendesk.json": "zendesk",
+    "intercom.json": "intercom",
+    "funasr.json": "funasr",
 }
 
 
@@ -55,8 +75,29 @@ def test_an_unknown_text_is_described(saved, content, found):
     with pytest.raises(TranscriptError) as caught:
         read_transcripts(saved(content))
     assert found in str(caught.value)
-    hint = "Formats that are read: vtt, srt, whisper, convemo, chat, assemblyai, whatsapp, table, plain. docs/transcripts.md shows"
+    hint = f"Formats that are read: {', '.join(registry.BUILT_IN['reader'])}. docs/transcripts.md shows"
     assert hint in str(caught.value) and "format=" not in str(caught.value)  # the command line has no such option
+
+
+@pytest.mark.parametrize(
+    ("content", "known_by", "missing"),
+    [
+        (
+            {"transcripts": [{"phrases": [{"participantPurpose": "external", "startTimeMs": 5}]}]},
+            "Genesys Cloud (it has transcripts[].phrases[].participantPurpose)",
+            "transcripts[].phrases[].text or transcripts[].phrases[].decoratedText or transcripts[].phrases[].words[].word",
+        ),
+        ({"Transcript": [{"ParticipantRole": "AGENT"}]}, "AWS Call Analytics or Contact Lens", "Transcript[].Content is missing"),
+        ({"recognizedPhrases": [{"nBest": [{"lexical": "hello"}]}]}, "Azure batch transcription", "recognizedPhrases[].nBest[].display"),
+        ({"callTranscripts": [{"callId": "1", "transcript": []}]}, "Gong", "callTranscripts[].transcript[].sentences[].text"),
+        ({"comments": [{"author_id": 1, "public": True}]}, "Zendesk", "comments[].body"),
+        ({"segments": [{"start": 1.0, "end": 2.0}]}, "Whisper", "segments[].text"),
+    ],
+)
+def test_a_services_file_without_its_words_is_named_with_what_is_missing(saved, content, known_by, missing):
+    with pytest.raises(TranscriptError) as caught:
+        read_transcripts(saved(json.dumps(content)))
+    assert f"what looks like {known_by}" in str(caught.value) and missing in str(caught.value)
 
 
 def test_json_that_was_cut_off_is_called_broken_at_its_line(saved):

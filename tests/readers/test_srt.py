@@ -57,3 +57,10 @@ def test_a_lecture_in_which_remarks_recur_has_no_speakers():
 def test_a_cut_off_time_names_file_and_line():
     with pytest.raises(TranscriptError, match=r"a\.srt, line 6: expected a cue time"):
         read("1\n00:00:01,000 --> 00:00:02,000\nHi.\n\n2\n00:00:03,000 -->\nBye.\n", "a.srt")
+
+
+def test_the_emotion_that_our_own_export_adds_is_not_read_as_words():
+    cues = ["Ana: Twice! [anger 0.72]", "Ben: Oh. [sadness? 0.31]", "Ana: [anger 1.00]", "Ben: See [section 2.50] [laughter]"]
+    text = "\n".join(f"{i}\n00:00:0{i},000 --> 00:00:0{i},900\n{cue}\n" for i, cue in enumerate(cues))
+    said = [(s.speaker, s.text) for s in read(text, "a.srt")[0].segments]
+    assert said == [("Ana", "Twice!"), ("Ben", "Oh."), ("Ben", "See [section 2.50] [laughter]")]

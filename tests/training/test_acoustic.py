@@ -264,6 +264,17 @@ def test_without_any_sound_there_is_nothing_to_train_on(tmp_path):
 # ---- histories
 
 
+def test_the_shipped_model_can_be_gone_on_from():
+    from convemo.acoustic.model import AcousticModel, ModelConfig
+    from convemo.training.acoustic_fit import warm_start
+    from convemo.weights import ROOT
+
+    model = AcousticModel(ModelConfig(**AcousticConfig().network.model_dump(), labels=2))
+    before = model.head[3].weight[1].clone()
+    warm_start(model, ["anger", "boredom"], ROOT / "acoustic")
+    assert model.frame_mean.abs().sum() > 0 and torch.equal(model.head[3].weight[1], before), "a label it does not know begins anew"
+
+
 def made_up(conversations: bool) -> Clips:
     """Eight clips of two speakers, numbered by their first number; two conditions would only repeat it."""
     n = 8

@@ -113,6 +113,15 @@ def test_the_length_of_its_neighbours_changes_no_score(model):
 def test_a_setting_that_does_not_exist_is_an_error(run):
     with pytest.raises(ConfigError, match="epochz"):
         run("svm", "epochz = 3\n")
+    with pytest.raises(ConfigError, match="name others"):
+        run("svm", 'corpora = ["nemo"]\nchoose_on = "nemo"\n')
+
+
+@pytest.mark.parametrize("given", [{"fold": 7}, {"seed": -1}])
+def test_a_fold_or_seed_that_cannot_be_is_an_error_of_the_configuration(given, tmp_path):
+    (tmp_path / "c.toml").write_text('model = "svm"\n')
+    with pytest.raises(ConfigError, match=next(iter(given))):
+        train(tmp_path / "c.toml", tmp_path, tmp_path / "out", **given)
 
 
 def test_the_shipped_configurations_are_valid():

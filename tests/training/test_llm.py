@@ -137,6 +137,7 @@ def test_an_adapter_is_a_channel_by_any_name_and_merges_into_the_same_answers(ba
     bare = LlmChannel(TransformersEngine(str(base)), asked).predict(dialogue).log_probs
     assert np.abs(bare - told[0]).max() > 0.01
     assert not (out / "merged" / "adapter_config.json").exists()
+    assert "+quick@" in ways[0].model.id and ways[1].model.id.startswith("transformers:quick@")  # as the config calls it
 
 
 def test_a_model_taught_one_order_is_asked_in_that_order(base, data, config, tmp_path):

@@ -287,7 +287,7 @@ def test_a_wrong_setting_is_named(encoder, tmp_path, changes, wrong):
         read_config(write_config(tmp_path / "x.toml", encoder, **changes), TextConfig)
 
 
-@pytest.mark.parametrize("name", ["text", "text_own", "text_single", "meld_text", "meld_cross", "emorynlp_text"])
+@pytest.mark.parametrize("name", ["text", "text_own", "text_single", "meld_text", "meld_cross", "emorynlp_text", "emorynlp_cross"])
 def test_the_configurations_of_this_package_are_valid(name):
     corpora = set(read_config(CONFIGS / f"{name}.toml", TextConfig).corpora)
     allowed = SHIPPABLE | ({"meld"} if name.startswith("meld") else set())
