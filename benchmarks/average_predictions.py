@@ -1,4 +1,4 @@
-"""Several systems as one: ``python benchmarks/average_predictions.py CORPUS FOLDER OUT PREDICTIONS [PREDICTIONS …]``.
+"""Several systems as one: ``python benchmarks/average_predictions.py CORPUS FOLDER OUT PREDICTIONS …``.
 
 CORPUS is a data set of dialogues that convemo reads (``meld``), FOLDER where it lies; PREDICTIONS are files of one form (``convemo train
 text`` writes them), each with the dev and test parts. Their log-probabilities are averaged (the product of experts, with equal weights:
@@ -16,10 +16,10 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from convemo.metrics import negative_log_likelihood, weighted_f1
-from convemo.registry import find
 from convemo.scoring.predictions import Predictions
 from convemo.training.decision import rule_for
 from convemo.training.predictions import FILE, said_of, write_predictions
+from convemo.training.text_data import loader
 from convemo.types import Dialogue
 
 PARTS = ("dev", "test")
@@ -31,13 +31,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("predictions", nargs="+")
+    parser.add_argument("--own-labels", action="store_true", help="the labels as the corpus names them (emorynlp)")
     arguments = parser.parse_args()
 
     systems = [Predictions(path) for path in arguments.predictions]
     labels = systems[0].labels
     if any(system.labels != labels for system in systems):
         parser.error("the files have different labels")
-    dialogues = {part: find("data", arguments.corpus)(arguments.folder, part) for part in PARTS}
+    read = loader(arguments.corpus, arguments.own_labels)
+    dialogues = {part: read(arguments.folder, part) for part in PARTS}
     averaged = {part: [average(systems, dialogue) for dialogue in dialogues[part]] for part in PARTS}  # (N, K) a dialogue
 
     known, answers = labelled(dialogues["dev"], averaged["dev"], labels)

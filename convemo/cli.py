@@ -1,4 +1,4 @@
-"""The command line: ``convemo analyze``, ``batch``, ``query``, ``report``, ``doctor``, ``train``, ``eval`` … Imports only what draws help."""
+"""The command line: ``convemo analyze``, ``batch``, ``query``, ``report``, ``doctor``, ``train`` … Imports only what draws the help."""
 
 from __future__ import annotations
 

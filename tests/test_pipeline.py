@@ -47,6 +47,15 @@ def test_a_recording_with_its_transcript_is_judged_by_words_and_voice(call):
     assert not call.notes
 
 
+def test_what_a_transcripts_reader_left_out_is_in_the_notes(analyzer, tmp_path):
+    ticket = tmp_path / "ticket.json"
+    ticket.write_text(
+        '{"comments": [{"author_id": 1, "public": true, "body": "Hello."}, {"author_id": 2, "public": false, "body": "Careful."}]}'
+    )
+    analysis = analyzer.analyze(ticket)
+    assert [u.text for u in analysis] == ["Hello."] and "1 internal note is left out." in analysis.notes
+
+
 def test_the_words_of_the_example_are_understood(call):
     by_text = {u.text: u.label for u in call}
     assert by_text["Thank you so much, you really made my day."] == "joy"

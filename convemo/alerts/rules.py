@@ -75,10 +75,12 @@ class Rule(_Strict):
 class Rules(_Strict):
     """A file of rules: one ``[[alert]]`` each."""
 
-    alert: tuple[Rule, ...] = Field(min_length=1)
+    alert: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
     def _named_apart(self) -> Rules:
+        if not self.alert:
+            raise ValueError("no [[alert]] in it")
         names = [rule.name for rule in self.alert]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two rules have the name {twice[0]!r}")
@@ -108,7 +110,7 @@ class Rules(_Strict):
             ConfigError: a rule makes no sense.
         """
         try:
-            return cls.model_validate(dict(content))
+            return cls.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             number = next((part + 1 for part in first["loc"] if isinstance(part, int)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol
@@ -166,11 +166,6 @@ def _rules(analysis: Analysis, rules: Rules | str | PathLike | None) -> Rules:
         return Rules.from_toml(rules)
     kept = analysis.provenance.get("alert_rules")
     return Rules.default() if kept is None else Rules.of(kept, where=" in the analysis")
-
-
-def in_order(alerts: Iterable[Alert]) -> list[Alert]:
-    """By the time at which they were raised, where times are known."""
-    return sorted(alerts, key=lambda alert: alert.end if alert.end is not None else 0.0)
 
 
 def _clock(seconds: float) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,12 @@ class StageCache:
         self._db.executemany("DELETE FROM stages WHERE key = ?", keys)
         self._db.execute("PRAGMA incremental_vacuum")
 
-    def close(self) -> None:
+    def close(self, trim: bool = False) -> None:
+        """Lets go of the file; `trim` brings it within its limit first."""
         if self._db is not None:
+            with suppress(sqlite3.Error):
+                if trim:
+                    self.trim()
             self._db.close()
 
 

@@ -109,6 +109,13 @@ class Layout:
         Args:
             settings: their fingerprint.
         """
+        try:
+            self._settle(settings)
+        except OSError as error:
+            found = error.strerror or str(error)
+            raise ResultError(self.out, "a folder whose tables can be renamed", found, "Make room, or name another folder.") from error
+
+    def _settle(self, settings: str) -> None:
         for name in _PER_SETTINGS:
             folder, kept = self.out / name, self.private / "settings" / settings[:16] / name
             whose = _whose(folder)

@@ -142,12 +142,6 @@ class Ledger(Database):
                 )
         return status
 
-    def reopen(self, key: str) -> None:
-        """Its result is not on the disk any more: it is to be done again."""
-        with self.together() as db:
-            db.execute("DELETE FROM calls WHERE work = ? AND part IS NULL", (key,))
-            db.execute("UPDATE work SET status = 'open' WHERE key = ?", (key,))
-
     def supersede(self, key: str) -> list[str]:
         """Forgets what was made, under the same settings, of what the same paths held before. Returns the names of its calls."""
         with self.together() as db:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -18,8 +19,9 @@ from convemo.batch.failure import describe
 from convemo.batch.work import LAST, Setup, Task, Worker
 from convemo.errors import ConvemoError, EngineFailed
 
-_DEEP = 2
-"""Tasks that a worker has: the one it is at, and the next, so that it never waits while the run waits for the disk."""
+QUICK_S = 2.0
+"""Where tasks take less, a worker has the next one beside it, so that it never waits while the run waits for the disk; where they take
+long, that one might have been done by another worker meanwhile."""
 _END_S = 5.0
 """Seconds that an idle worker gets to end by itself."""
 _MOST_DEATHS = 3
@@ -39,7 +41,7 @@ class LocalEngine:
         self._running: list[_Process] = []
         self._events: deque[Heard | Died] = deque()
         self._setup: Setup | None = None
-        self._deaths = 0
+        self._deaths, self._quick = 0, False
 
     def start(self, setup: Setup) -> None:
         self._setup = setup
@@ -47,7 +49,8 @@ class LocalEngine:
 
     @property
     def free(self) -> int:
-        return sum(_DEEP - len(process.tasks) for process in self._running)
+        deep = 2 if self._quick else 1
+        return sum(max(0, deep - len(process.tasks)) for process in self._running)
 
     def submit(self, task: Task) -> None:
         least = min(self._running, key=lambda process: (len(process.tasks), not process.ready))  # one that still loads is asked last
@@ -73,6 +76,8 @@ class LocalEngine:
             task = process.tasks[0]
             if isinstance(message, LAST):
                 process.tasks.popleft()
+                now = time.monotonic()
+                self._quick, process.since = now - process.since < QUICK_S, now
                 if process.last:
                     self._dismiss(process)
             self._events.append(Heard(task, message))
@@ -131,8 +136,11 @@ class _Process:
         self.tasks: deque[Task] = deque()
         """The first is being worked at, the others lie ready."""
         self.ready = self.last = False
+        self.since = 0.0
+        """When it came to the first of its tasks."""
 
     def give(self, task: Task) -> None:
+        self.since = self.since if self.tasks else time.monotonic()
         self.tasks.append(task)
         with contextlib.suppress(OSError):  # it has died: `events` will find that out
             self.link.send(task)

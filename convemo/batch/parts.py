@@ -73,6 +73,12 @@ class Parts:
             db.execute("UPDATE calls SET part = NULL WHERE part = ?", (name,))
             db.execute("DELETE FROM parts WHERE name = ?", (name,))
 
+    def reopen(self, key: str) -> None:
+        """Its result is not on the disk any more: it is to be done again."""
+        with self._db.together() as db:
+            db.execute("DELETE FROM calls WHERE work = ? AND part IS NULL", (key,))
+            db.execute("UPDATE work SET status = 'open' WHERE key = ?", (key,))
+
     def calls_in(self, part: str) -> dict[str, Mapping[str, Any]]:
         """The calls that lie in a part and are still wanted: name → metadata."""
         rows = self._db.all(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from convemo.batch.engine import Died, Heard
 from convemo.batch.failure import describe
-from convemo.batch.work import LAST, Message, Setup, Task, Worker
+from convemo.batch.local import QUICK_S
+from convemo.batch.work import Message, Setup, Task, Worker
 from convemo.errors import ConvemoError, EngineFailed, EngineUnavailable
 
-_DEEP = 2
-"""Tasks that an actor has: the one it is at, and the next."""
 _MOST_DEATHS = 3
 """So many actors in the place of each that die one after another mean that none will live."""
 _ANSWER_S = 10.0
@@ -39,7 +40,7 @@ class RayEngine:
         self._wanted = workers
         self._actors: list[_Actor] = []
         self._setup: Setup | None = None
-        self._deaths = 0
+        self._deaths, self._quick = 0, False
 
     @property
     def workers(self) -> int:
@@ -49,8 +50,7 @@ class RayEngine:
     def start(self, setup: Setup) -> None:
         self._connect()
         # SQLite over a network is not safe: only on one machine may actors share the stage cache.
-        alone = self._address is None
-        self._setup = setup if alone else Setup(**{name: getattr(setup, name) for name in setup.__slots__} | {"cache_bytes": None})
+        self._setup = replace(setup, threads=1, cache_bytes=setup.cache_bytes if self._address is None else None)
         count = self._wanted or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._actors = [_Actor(self._ray, self._setup) for _ in range(count)]
 
@@ -72,7 +72,8 @@ class RayEngine:
 
     @property
     def free(self) -> int:
-        return sum(_DEEP - len(actor.tasks) for actor in self._actors)
+        deep = 2 if self._quick else 1
+        return sum(max(0, deep - len(actor.tasks)) for actor in self._actors)
 
     def submit(self, task: Task) -> None:
         min(self._actors, key=lambda actor: len(actor.tasks)).give(task)
@@ -93,10 +94,8 @@ class RayEngine:
         if isinstance(messages, ConvemoError):
             raise messages
         actor.answers.popleft()
-        actor.worked, self._deaths = True, 0
-        task = actor.tasks[0]
-        if isinstance(messages[-1], LAST):
-            actor.tasks.popleft()
+        self._deaths, now, task = 0, time.monotonic(), actor.tasks.popleft()
+        self._quick, actor.since = now - actor.since < QUICK_S, now
         return [Heard(task, message) for message in messages]
 
     def _replace(self, actor: _Actor, error: Exception) -> list[Heard | Died]:
@@ -155,9 +154,10 @@ class _Actor:
         self.handle = remote.remote(setup)
         self.tasks: deque[Task] = deque()
         self.answers: deque[Any] = deque()
-        self.worked = self.last = False
+        self.since, self.last = 0.0, False
 
     def give(self, task: Task) -> None:
+        self.since = self.since if self.tasks else time.monotonic()
         self.tasks.append(task)
         self.answers.append(self.handle.perform.remote(task))
 

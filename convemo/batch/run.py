@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from convemo.asr.select import choose
 from convemo.batch import flat
+from convemo.batch.cache import StageCache
 from convemo.batch.engine import Died, Engine, Heard
 from convemo.batch.failure import describe
 from convemo.batch.identity import Contents, fingerprint, work_key
@@ -22,8 +23,8 @@ from convemo.batch.local import LocalEngine
 from convemo.batch.record import RunRecord
 from convemo.batch.summary import Progress, Reporter, Summary
 from convemo.batch.tables import Tables, finish_swap
-from convemo.batch.work import AT_ONCE, LAST, CallDone, CallFailed, Setup, ShareOut, Task, TaskDone, TaskFailed, rows_from_disk
-from convemo.errors import ConfigError, ConvemoError, ResultError
+from convemo.batch.work import AT_ONCE, LAST, CallDone, CallFailed, Setup, ShareOut, Task, TaskDone, TaskFailed
+from convemo.errors import ConfigError, ConvemoError
 
 if TYPE_CHECKING:
     from convemo.batch.batch import Batch
@@ -88,7 +89,6 @@ class Run:
         record = RunRecord(self._layout, batch, told, self._settings)
         record.begin()
         self._tables.recover()
-        self._recover_loose()
         if retry_failed:
             ledger.reopen_failed(self._settings)
         self._feed = self._tasks()
@@ -125,18 +125,6 @@ class Run:
         _, why_not = choose(config.asr, **settings)
         if why_not and config.asr != "none":
             self._reporter.note(why_not)
-
-    def _recover_loose(self) -> None:
-        """Calls that were finished when somebody pulled the plug, before their rows were in a part."""
-        for work, number, name, metadata, audio, transcript in self._tables.loose():
-            try:
-                rows = rows_from_disk(self._layout, name)
-            except ResultError:  # somebody has deleted it
-                self._ledger.reopen(work)
-                continue
-            self._tables.add(work, number, rows.with_metadata(metadata, audio, transcript))
-            if self._tables.full:
-                self._tables.flush()
 
     def _tasks(self) -> Iterator[Task]:
         """What is to be done, hashing as it goes, so that work begins at once."""
@@ -219,6 +207,8 @@ class Run:
         engine = batch.workers if batch.workers is not None and not isinstance(batch.workers, int) else LocalEngine(batch.workers)
         threads = max(1, (os.cpu_count() or 1) // getattr(engine, "workers", 1))
         models = batch.settings()["models"]
+        if batch.cache_bytes:
+            StageCache(self._layout.cache, batch.cache_bytes).close(trim=True)  # the bound may be another than the last time
         engine.start(Setup(str(self._layout.out), batch.config, batch.redact, models, batch.cache_bytes, threads, batch.analyzer))
         return engine
 
@@ -303,7 +293,7 @@ class Run:
             self._failed += status == "failed"
         elif isinstance(message, ShareOut):
             ledger.count_conversations(key, message.conversations)
-        else:
+        elif task.first is None or ledger.status(key) != "failed":  # else another share of the file has told it
             superseded += self._supersede(key)
             attempts = ledger.fail(key, message.kind, message.error)
             self._failed += 1

@@ -22,9 +22,10 @@ from convemo.batch import parquet
 from convemo.batch.database import Database
 from convemo.batch.layout import MARK, TABLES, Layout, mark
 from convemo.batch.parts import Part, Parts
-from convemo.batch.rows import SCHEMA, CallRows, Columns
+from convemo.batch.rows import SCHEMA, CallRows, Columns, rows_of
 from convemo.errors import ResultError
 from convemo.export.atomic import sync_folder
+from convemo.results import Analysis
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,10 +78,19 @@ class Tables:
                 for table in TABLES:
                     self._layout.part(table, name).unlink()
         self._ledger.state(f"schema {self._settings}", str(SCHEMA))
+        self._recover_loose()
 
-    def loose(self) -> list[tuple[str, int, str, Mapping[str, Any], str, str]]:
-        """Finished calls that lie in no part: see `Parts.loose`."""
-        return self._parts.loose()
+    def _recover_loose(self) -> None:
+        """Calls that were finished when somebody pulled the plug, before their rows were in a part: from their kept accounts."""
+        for work, number, name, metadata, audio, transcript in self._parts.loose():
+            try:
+                rows = rows_of(Analysis.load(self._layout.analysis(name)))
+            except ResultError:  # somebody has deleted it
+                self._parts.reopen(work)
+                continue
+            self.add(work, number, rows.with_metadata(metadata, audio, transcript))
+            if self.full:
+                self.flush()
 
     def add(self, work: str, number: int, rows: CallRows) -> None:
         """Takes a finished call in; it is on the disk, as a part, after `flush`."""
@@ -212,6 +222,13 @@ class _Keep:
 
 def finish_swap(layout: Layout, ledger: Database) -> None:
     """Brings folders that were made for the ledger's generation into place, whoever was killed before; others are thrown away."""
+    try:
+        _finish_swap(layout, ledger)
+    except OSError as error:
+        raise ResultError(layout.out, "tables that can be renamed", error.strerror or str(error), "Run the same command again.") from error
+
+
+def _finish_swap(layout: Layout, ledger: Database) -> None:
     for table in TABLES:
         fresh, there = layout.swap / table, layout.table(table)
         settings, generation = _marked(fresh)

@@ -235,15 +235,6 @@ def encoded(analysis: Analysis) -> bytes:
     return file.getvalue()
 
 
-def rows_from_disk(layout: Layout, name: str) -> CallRows:
-    """The rows of a call from its kept account, the same as when it was made.
-
-    Raises:
-        ResultError: it is not there, or damaged.
-    """
-    return rows_of(Analysis.load(layout.analysis(name)))
-
-
 def _made(setup: Setup, cache: StageCache, redactors: tuple[Redactor, ...]) -> FileAnalyzer:
     if setup.analyzer is None:
         analyzer = StagedAnalyzer(setup.config, cache, redactors, setup.models, setup.threads)

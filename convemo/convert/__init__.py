@@ -41,7 +41,7 @@ class Converted:
     @property
     def open_ended(self) -> int:
         """Utterances without an end, which captions show as long as they take to read."""
-        captions = FORMS[self.form].timed and not FORMS[self.form].whole_times
+        captions = FORMS[self.form].timed and not FORMS[self.form].turns
         return sum(s.start is not None and s.end is None for t in self.transcripts for s in t.segments) if captions else 0
 
     @property

@@ -26,16 +26,10 @@ from convemo.export.subtitles import clock, escaped, one_line
 from convemo.types import Speaker, Transcript, TranscriptSegment
 
 _ALL = (
-    "the words",
-    "speaker ids",
-    "roles",
-    "audio channels",
-    "ends",
-    "parts of a second",
-    "word times",
-    "speakers of single words",
-    "confidences",
+    *("the words", "speaker ids", "roles", "audio channels", "ends", "parts of a second", "word times", "speakers of single words"),
+    *("confidences", "confidences of words", "the language", "conversation ids"),
 )
+"""What a transcript may hold, by the names of `convemo.convert.losses`; the voices of a cue have no place in any form."""
 _TABLE = ("conversation_id", "speaker", "name", "role", "start", "end", "text", "confidence")
 READ_PER_S = 15.0
 """Characters that are read in a second of captions (BBC Subtitle Guidelines: 160 to 180 words a minute)."""
@@ -58,8 +52,8 @@ class Form:
     """Whether one file holds several conversations."""
     timed: bool = False
     """Whether an utterance without a beginning has no place in it."""
-    whole_times: bool = False
-    """Whether an utterance without an end has none either."""
+    turns: bool = False
+    """Whether an utterance without an end or a speaker has none either."""
     names_before_text: bool = False
     """Whether an utterance without a name would be taken for the last speaker's."""
 
@@ -200,19 +194,19 @@ _CAPTIONS = ("the words", "ends", "parts of a second")
 FORMS = {
     form.name: form
     for form in (
-        Form("json", "JSON", _write_json, (*_ALL, "the language", "conversation ids"), several=True),
-        Form("jsonl", "JSONL", _write_jsonl, (*_ALL, "the language", "conversation ids"), several=True),
+        Form("json", "JSON", _write_json, _ALL, several=True),
+        Form("jsonl", "JSONL", _write_jsonl, _ALL, several=True),
         Form(
             "csv",
             "CSV",
             _write_csv,
-            ("the words", "speaker ids", "roles", "ends", "parts of a second", "conversation ids"),
+            ("the words", "speaker ids", "roles", "ends", "parts of a second", "confidences", "conversation ids"),
             several=True,
         ),
         Form("vtt", "WebVTT", _write_vtt, (*_CAPTIONS, "the language"), timed=True),
         Form("srt", "SRT", _write_srt, _CAPTIONS, timed=True, names_before_text=True),
         Form("txt", "Plain text", _write_txt, ("the words",), names_before_text=True),
-        Form("rttm", "RTTM", _write_rttm, ("ends", "parts of a second", "conversation ids"), timed=True, whole_times=True),
+        Form("rttm", "RTTM", _write_rttm, ("ends", "parts of a second", "conversation ids"), timed=True, turns=True),
     )
 }
 """By suffix, without the dot."""

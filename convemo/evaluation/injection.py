@@ -91,7 +91,8 @@ def evaluate(
     chosen = choose_bases(benchmark.test, bases)
     cases = make_cases(chosen, benchmark.labels)
     asked = _Asked(lineup, chosen, benchmark.labels, {d.id: d for d in benchmark.test})
-    told = asked.all(cases, Fusion.load(fusion), progress)
+    fuser = Fusion.load(fusion)
+    told = asked.all(cases, fuser, progress)
     if not told:
         raise ConfigError("a system that answers", "none", " ".join(asked.notes))
     groups = np.array([case.base for case in cases])
@@ -108,6 +109,7 @@ def evaluate(
         "resamples": resamples,
         "unit": "base utterance",
         "models": {name: lineup.channel(name, None).model.id for name in lineup.specs},
+        "fusion": {"id": fuser.model.id, "sha256": fuser.model.sha256},
         "systems": {name: _summary(answers, cases, chosen, benchmark.labels, groups, resamples) for name, answers in told.items()},
         "structure": structure,
         "notes": [*lineup.notes, *asked.notes],

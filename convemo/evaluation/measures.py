@@ -85,8 +85,8 @@ def interval_text(name: str, value: float | None, low: float | None, high: float
 def verdict(name: str, difference: Mapping[str, float | None]) -> int:
     """1 if a difference is an improvement, -1 if it is the contrary, 0 if the data do not tell.
 
-    They tell where the interval leaves out zero, and the difference is one still with the digits that it is shown with: a hundredth of a
-    point can be sure and is nothing all the same.
+    They tell where the interval leaves out zero with the digits that it is shown with, and so does the difference: a hundredth of a point
+    can be sure and is nothing all the same.
 
     Args:
         name: the metric.
@@ -100,10 +100,10 @@ def verdict(name: str, difference: Mapping[str, float | None]) -> int:
     0
     """
     low, high, of = difference["low"], difference["high"], measure(name)
-    if low is None or high is None or of.show(difference["difference"]).strip("−0.") == "":
+    shown = [of.show(value).strip("−0.") for value in (low, difference["difference"], high)]
+    if low is None or high is None or low * high <= 0 or not all(shown):
         return 0
-    sign = (low > 0) - (high < 0)
-    return sign if of.higher_is_better else -sign
+    return 1 if (low > 0) == of.higher_is_better else -1
 
 
 def as_record(interval: Interval) -> dict[str, float]:

@@ -23,6 +23,7 @@ COLOURS = {
     "disgust": "#6b7d12",
     "surprise": "#0f8fa0",
 }
+_UNSCORED = "#b9bec8"
 _OTHERS = ("#b04a86", "#4f7a5b", "#7a5c3e", "#56627a")
 """For labels beyond these, in the order of the label set."""
 
@@ -44,6 +45,7 @@ def plot(analysis: Analysis, axes: Sequence[Axes] | None = None) -> Figure:
         EngineUnavailable: matplotlib is not installed.
     """
     try:
+        from matplotlib.colors import to_rgba
         from matplotlib.figure import Figure
         from matplotlib.patches import Patch
     except ImportError as error:
@@ -56,19 +58,17 @@ def plot(analysis: Analysis, axes: Sequence[Axes] | None = None) -> Figure:
     lanes, curves = axes
     timed = any(u.start is not None and u.end is not None for u in analysis)
     rows = {s.id: row for row, s in enumerate(analysis.dialogue.speakers)}
-    colours, met = colours_of(analysis.primary.labels), dict.fromkeys(())
-    for u in analysis:
-        if timed and (u.start is None or u.end is None):
-            continue
-        left, width = (u.start, max(u.end - u.start, 0.05)) if timed else (u.index, 0.9)
-        if u.label is None:
-            lanes.barh(rows[u.speaker], width, left=left, height=0.7, color="none", edgecolor="#b9bec8", linewidth=0.8)
-            continue
-        met[u.label] = None
-        lanes.barh(rows[u.speaker], width, left=left, height=0.7, color=colours[u.label], alpha=0.25 + 0.75 * u.confidence, linewidth=0)
+    colours = colours_of(analysis.primary.labels)
+    met = {u.label for u in analysis}
+    for speaker, row in rows.items():
+        own = [u for u in analysis if u.speaker == speaker and not (timed and (u.start is None or u.end is None))]
+        spans = [(u.start, max(u.end - u.start, 0.05)) if timed else (u.index, 0.9) for u in own]
+        faces = ["none" if u.label is None else to_rgba(colours[u.label], 0.25 + 0.75 * u.confidence) for u in own]
+        edges = [_UNSCORED if u.label is None else "none" for u in own]
+        lanes.broken_barh(spans, (row - 0.35, 0.7), facecolors=faces, edgecolors=edges, linewidth=0.8)
+    lanes.set_ylim(len(rows) - 0.5, -0.5)  # the first speaker on top
     names = {s.id: (s.name or s.id).replace("$", r"\$") for s in analysis.dialogue.speakers}  # "$" would begin mathematics
     lanes.set_yticks(range(len(rows)), [names[id] for id in rows])
-    lanes.invert_yaxis()
     handles = [Patch(color=colours[label], label=label) for label in analysis.primary.labels if label in met]
     if handles:
         lanes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

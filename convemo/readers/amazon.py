@@ -23,16 +23,19 @@ from convemo.readers.languages import language_code
 from convemo.readers.shape import Shape, Shapes
 from convemo.readers.timeline import glued, in_order, runs
 from convemo.readers.wording import tidy
-from convemo.types import Speaker, Transcript, Word
+from convemo.types import Speaker, Transcript, TranscriptSegment, Word
 
 SHAPES = Shapes(
     Shape(
         "Amazon Transcribe",
         marks=(
             "results.items[].alternatives | results.channel_labels.channels[].items[].alternatives"
-            " | results.speaker_labels | results.channel_labels",
+            " | results.speaker_labels | results.channel_labels | results.transcripts",
         ),
-        needs=("results.items[].alternatives[].content | results.channel_labels.channels[].items[].alternatives[].content",),
+        needs=(
+            "results.items[].alternatives[].content | results.channel_labels.channels[].items[].alternatives[].content"
+            " | results.transcripts[].transcript",
+        ),
     )
 )
 
@@ -61,10 +64,16 @@ def _transcript(fields: Fields) -> Transcript:
     if channels:
         segments = in_order(segment for channel in channels for segment in runs(_words(channel, {}, channel.label("channel_label"))))
     else:
-        segments = runs(_words(results, _speakers_by_time(results), None))
+        segments = runs(_words(results, _speakers_by_time(results), None)) or _whole(results)
     speakers = tuple(Speaker(id, name=id, channel=_channel(id)) for id in dict.fromkeys(s.speaker for s in segments) if id)
     language = language_code(results.text("language_code") or fields.text("language_code"))
     return Transcript(segments, speakers, language, "amazon", fields.label("jobName"))
+
+
+def _whole(results: Fields) -> tuple[TranscriptSegment, ...]:
+    """The text alone, where the items were taken out."""
+    texts = (tidy(whole.text("transcript") or "") for whole in results.items("transcripts"))
+    return tuple(TranscriptSegment(text) for text in texts if text)
 
 
 def _words(fields: Fields, by_time: Mapping[float, str], channel: str | None) -> tuple[Word, ...]:

@@ -13,6 +13,7 @@ https://docs.aws.amazon.com/connect/latest/adminguide/contact-lens-example-outpu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from convemo.readers.base import reader
@@ -68,13 +69,14 @@ def _transcript(fields: Fields) -> Transcript:
         segments.append(TranscriptSegment(said, *_times(turn), id, _words(turn, said, id)))
     metadata = fields.inner("CustomerMetadata")
     id = (metadata.label("ContactId") if metadata else None) or fields.label("JobName")
-    listed = tuple(_named(speaker, stated) for speaker in speakers.values())
+    sharing = Counter(stated.values())
+    listed = tuple(_named(speaker, stated.get(speaker.id), sharing) for speaker in speakers.values())
     return Transcript(counted_from_first(segments), listed, language_code(fields.text("LanguageCode")), "contact_lens", id)
 
 
 def _times(turn: Fields) -> tuple[float | None, float | None]:
     if (at := turn.moment("AbsoluteTime")) is not None:
-        return at[0], None
+        return max(at[0], 0.0), None
     return turn.times(_MS, "BeginOffsetMillis", "EndOffsetMillis")
 
 
@@ -89,8 +91,7 @@ def _words(turn: Fields, said: str, speaker: str | None) -> tuple[Word, ...]:
     return words if letters("".join(word.text for word in words)) == letters(said) else ()
 
 
-def _named(speaker: Speaker, stated: Mapping[str, str]) -> Speaker:
+def _named(speaker: Speaker, role: str | None, sharing: Mapping[str, int]) -> Speaker:
     """A participant whose id is a number without meaning goes by the role, where no one else has it."""
-    role = stated.get(speaker.id)
-    alone = role is not None and list(stated.values()).count(role) == 1
-    return Speaker(speaker.id, role if alone and speaker.name == speaker.id else speaker.name, speaker.role)
+    alone = role is not None and sharing[role] == 1 and speaker.name == speaker.id
+    return Speaker(speaker.id, role if alone else speaker.name, speaker.role)

@@ -107,12 +107,20 @@ def _transcript(utterances: list[Fields], speakers: list[Fields] | None, id: str
             roles.setdefault(speaker, role)
         if text:
             words = words_of(fields, text, speaker)
-            segments.append(TranscriptSegment(text, *fields.times(), speaker, words, fields.share("confidence")))
+            segments.append(TranscriptSegment(text, *fields.times(), speaker, words, _confidence(fields)))
     known = {speaker.id: speaker for speaker in speakers_of(segments, roles)}
     for listed in map(_speaker, speakers or ()):
         if listed is not None:
             known[listed.id] = listed
     return Transcript(with_ends(segments), tuple(known.values()), language, "convemo", id)
+
+
+def _confidence(fields: Fields) -> float | None:
+    """How sure the words are. In a saved analysis ``confidence`` is the emotion's, and the words' is in its evidence."""
+    if not fields.has("probabilities"):
+        return fields.share("confidence")
+    evidence = fields.inner("evidence")
+    return evidence.share("asr_confidence") if evidence else None
 
 
 def _speaker(fields: Fields) -> Speaker | None:

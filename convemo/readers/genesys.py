@@ -19,11 +19,10 @@ from convemo.readers.base import reader
 from convemo.readers.json_fields import Fields, words_of
 from convemo.readers.json_objects import objects_of, one_each
 from convemo.readers.languages import language_code
-from convemo.readers.names import role_of
 from convemo.readers.shape import Shape, Shapes
 from convemo.readers.timeline import counted_from_first, in_order
-from convemo.readers.wording import tidy
-from convemo.types import Speaker, Transcript, TranscriptSegment, Word
+from convemo.readers.wording import tidy, with_ends
+from convemo.types import Role, Speaker, Transcript, TranscriptSegment, Word
 
 SHAPES = Shapes(
     Shape(
@@ -33,6 +32,8 @@ SHAPES = Shapes(
     )
 )
 _MS = 1e-3
+_ROLES: dict[str, Role] = {"external": "customer", "customer": "customer", "internal": "agent", "agent": "agent", "user": "agent"}
+"""By ``participantPurpose``; to Genesys, a user is one of the house."""
 
 
 @reader(SHAPES, ".json", ".jsonl")
@@ -58,10 +59,12 @@ def _transcript(fields: Fields, shared: Counter) -> Transcript:
     transcripts = fields.items("transcripts")
     language = next((code for t in transcripts if (code := language_code(t.text("language")))), None)
     read = [s for t in transcripts for phrase in t.items("phrases") if (s := _segment(phrase, offset_first=len(transcripts) == 1))]
-    segments = in_order(counted_from_first(read))
+    segments = with_ends(in_order(counted_from_first(read)))
     conversation = fields.label("conversationId")
     id = fields.label("communicationId") if conversation is None or shared[conversation] > 1 else conversation
-    speakers = tuple(Speaker(name, name=name, role=role_of(name)) for name in dict.fromkeys(s.speaker for s in segments) if name)
+    speakers = tuple(
+        Speaker(name, name=name, role=_ROLES.get(name.casefold())) for name in dict.fromkeys(s.speaker for s in segments) if name
+    )
     return Transcript(segments, speakers, language, "genesys", id or conversation)
 
 

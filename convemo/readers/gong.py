@@ -13,7 +13,8 @@ https://help.gong.io/docs/retrieve-transcripts-of-calls-by-date-or-callids-v2cal
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 
 from convemo.readers.base import reader
 from convemo.readers.json_fields import Fields
@@ -33,7 +34,7 @@ SHAPES = Shapes(
 )
 _MS = 1e-3
 
-_Parties = dict[str, Fields]
+_Parties = Mapping[str, Fields]
 
 
 @reader(SHAPES, ".json", ".jsonl")
@@ -67,11 +68,12 @@ def _calls(fields: Fields) -> Iterable[tuple[Fields, _Parties]]:
     for call in fields.items("calls"):
         metadata = call.inner("metaData")
         by_call[metadata.label("id") if metadata else call.label("id")] = _parties(call)
+    shared = _parties(fields)
     for call in fields.items("callTranscripts"):
-        yield call, _parties(fields) | by_call.get(call.label("callId"), {}) | _parties(call)
+        yield call, ChainMap(_parties(call), by_call.get(call.label("callId"), {}), shared)
 
 
-def _parties(fields: Fields) -> _Parties:
+def _parties(fields: Fields) -> dict[str, Fields]:
     return {id: party for party in fields.items("parties") if (id := party.label("speakerId", "id"))}
 
 

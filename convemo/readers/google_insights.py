@@ -1,7 +1,8 @@
 """Google's Contact Center AI (CX) Insights: the conversations that it takes in, and gives out.
 
     {"entries": [{"start_timestamp_usec": 1700000000000000, "text", "role": "AGENT" | "AUTOMATED_AGENT" | "CUSTOMER" | "END_USER",
-                  "user_id": 1}]}
+                  "user_id": 1}],
+     "conversation_info"?: {"conversation_id"?}}
 
 Times are Unix time in microseconds, as numbers or texts. An automated agent counts as agent.
 
@@ -58,4 +59,6 @@ def _transcript(fields: Fields) -> Transcript:
             speakers.setdefault(id, Speaker(id, name=id, role=role_of(role)))
         at = entry.number("start_timestamp_usec", "startTimestampUsec")
         segments.append(TranscriptSegment(words, None if at is None else max(at * _US, 0.0), None, id))
-    return Transcript(with_ends(in_order(counted_from_first(segments))), tuple(speakers.values()), None, "google_insights")
+    info = fields.inner("conversation_info")
+    id = info.label("conversation_id") if info else None
+    return Transcript(with_ends(in_order(counted_from_first(segments))), tuple(speakers.values()), None, "google_insights", id)

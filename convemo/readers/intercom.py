@@ -82,7 +82,8 @@ def _transcript(fields: Fields, id: str | None) -> Transcript:
 
 
 def _messages(fields: Fields) -> Iterable[tuple[Fields, Instant | None]]:
-    if (source := fields.inner("source")) is not None:
+    source = fields.inner("source") or fields.inner("conversation_message")  # as it was called before version 2 of the interface
+    if source is not None:
         yield source, fields.moment("created_at")
     if (parts := fields.inner("conversation_parts")) is not None:
         for part in parts.items("conversation_parts"):

@@ -31,7 +31,7 @@ class Shape:
 
     def marked(self, value: Any) -> tuple[str, ...]:
         """The marks as they are found, none if one of them is not there."""
-        found = [next((path for path in _either(mark) if has(value, path)), None) for mark in self.marks]
+        found = [next((path for path in _either(mark) if has(value, path, empty=True)), None) for mark in self.marks]
         return () if None in found else tuple(found)  # type: ignore[arg-type]
 
     def missing(self, value: Any) -> tuple[str, ...]:
@@ -39,8 +39,8 @@ class Shape:
         return tuple(need for need in self.needs if not any(has(value, path) for path in _either(need)))
 
     def possible(self, text: str) -> bool:
-        """Whether the names of the marks stand in a text at all: parsing a large file takes seconds."""
-        return all(any(f'"{_last(path)}"' in text for path in _either(mark)) for mark in self.marks)
+        """Whether all names of some path of each mark and need stand in a text at all: parsing a large file takes seconds."""
+        return all(any(all(f'"{name}"' in text for name in _names(path)) for path in _either(one)) for one in (*self.marks, *self.needs))
 
 
 class Shapes(tuple):
@@ -62,19 +62,20 @@ class Shapes(tuple):
         return SURE if any(shape.marked(value) and not shape.missing(value) for shape in self) else 0.0
 
 
-def has(value: Any, path: str) -> bool:
-    """Whether something other than null or nothing is at this path; a list at the root is looked through too.
+def has(value: Any, path: str, empty: bool = False) -> bool:
+    """Whether something other than null is at this path, and unless `empty`, other than nothing; a list at the root is looked through too.
 
     >>> has([{"entries": [{}, {"text": "hi"}]}], "entries[].text"), has({"entries": 3}, "entries[].text")
     (True, False)
     """
     roots = value[:LOOKED_AT] if isinstance(value, list) else [value]
-    return any(True for root in roots for _ in _at(root, path.split(".")))
+    found = (value for root in roots for value in _at(root, path.split(".")))
+    return any(empty or value not in ([], {}) for value in found)
 
 
 def _at(value: Any, parts: list[str]) -> Iterator[Any]:
     if not parts:
-        if value is not None and value != [] and value != {}:
+        if value is not None:
             yield value
         return
     name, listed = re.subn(r"\[\]$", "", parts[0])
@@ -90,5 +91,5 @@ def _either(paths: str) -> list[str]:
     return paths.split(" | ")
 
 
-def _last(path: str) -> str:
-    return path.rpartition(".")[2].removesuffix("[]")
+def _names(path: str) -> list[str]:
+    return path.replace("[]", "").split(".")

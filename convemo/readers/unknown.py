@@ -84,11 +84,15 @@ def _what_it_is(text: str, path: str) -> str:
     if start.startswith("{\\rtf"):
         return "a rich-text document"
     if re.match(r"[\[{]\s*[\[{\"\]}]", start):
-        value = parse_json(text, path)
+        try:
+            lines, value = first_value(text)
+        except (ValueError, RecursionError):
+            lines, value = False, parse_json(text, path)  # for its error, which names the line
         if not isinstance(value, dict):
             return "a JSON list of something else than utterances, messages or dialogues"
         keys = ", ".join(str(key)[:40] for key in list(value)[:_KEYS_SHOWN]) or "none"
-        return f"a JSON object that no reader knows, with the keys {keys}"
+        objects = "JSON objects, one a line, that no reader knows: the first" if lines else "a JSON object that no reader knows,"
+        return f"{objects} with the keys {keys}"
     if start.startswith("<"):
         return "an HTML or XML page"
     lines = sum(bool(line.strip()) for line in text.split("\n"))

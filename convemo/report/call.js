@@ -98,6 +98,7 @@
     if (time) { event.preventDefault(); if (audio) play(i); }
     select(i, false);
     detail.classList.add("asked"); // on a narrow screen it covers part of the list
+    items[i].scrollIntoView({ block: "nearest" });
   });
   tracks.addEventListener("click", (event) => {
     const i = indexOf(event.target);

@@ -86,12 +86,10 @@ def render(analysis: Analysis, source: str | None = None, rules: Rules | None = 
     back_link = f'<a class="back" href="{escape(back)}">All calls</a>' if back else ""
     header = f'<header>{back_link}<p class="kicker">convemo · one call</p><h1>{text(analysis.dialogue.id)}</h1>'
     header += f"{story.verdict(analysis, ways, raised, len(apart))}{facts(_facts(analysis))}</header>"
-    player = (
-        ""
-        if source is None
-        else f'<div class="player"><audio id="audio" controls preload="metadata" src="{escape(source)}"></audio>{_PLAYER}</div>'
-    )
-    media = "" if source is None else "data:" if source.startswith("data:") else "'self' file:"
+    player = media = ""
+    if source is not None:
+        player = f'<div class="player"><audio id="audio" controls preload="metadata" src="{escape(source)}"></audio>{_PLAYER}</div>'
+        media = "data:" if source.startswith("data:") else "'self' file:"
     return frame(f"{analysis.dialogue.id}: convemo", header, [*body, player], "call.js", data_of(analysis, css, ways), media, NAVIGATION)
 
 
@@ -143,7 +141,7 @@ def _speakers(analysis: Analysis, css: Mapping[str, str], ways: Mapping[str, Cou
             "–" if up is None else f"{100 * up:+.0f}", str(len(way.shifts)) if way else "–", _way(way),
         ])  # fmt: skip
     head = ("Speaker", "Utterances", "Talk", "Expressed", "Negative", "Above own mean", "Shifts", "Curve")
-    return table(head, rows, "speakers") if rows else ""
+    return table("Speakers", head, rows, "speakers") if rows else ""
 
 
 def _mixture(labels: Sequence[str], css: Mapping[str, str]) -> str:

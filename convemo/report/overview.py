@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from convemo.alerts import Rules
@@ -41,6 +41,13 @@ _FIELDS = (
 )
 
 
+class Link(NamedTuple):
+    """The address of a call's page, and where in it the worst moment stands."""
+
+    page: str
+    worst: str
+
+
 def write(
     results: str | os.PathLike,
     path: str | os.PathLike,
@@ -68,7 +75,8 @@ def write(
         EngineUnavailable: duckdb or pyarrow is not installed.
     """
     path, layout, found = Path(path), Layout(results), folders.read(results)
-    beside, links, wrong = path.parent / f"{path.stem}-calls", {}, []
+    beside, wrong = path.parent / f"{path.stem}-calls", []
+    links: dict[str, Link] = {}
     chosen = found.calls[: max(pages, 0)]
     for number, call in enumerate(chosen, start=1):
         page = beside / f"{call['call']}.html"
@@ -80,7 +88,8 @@ def write(
             source, back = linked(Path(call["audio"]), page) if heard else None, _relative(path, page)
             with writing(page) as file:
                 file.write(render(analysis, source, rules, back))
-            links[call["call"]] = _relative(page, path)
+            worst = next((i for i, u in enumerate(analysis.dialogue) if u.id == call["worst_utterance"]), 0)
+            links[call["call"]] = Link(_relative(page, path), f"#u{worst}")
         except ConvemoError as error:
             wrong.append(f"{call['call']}: {error}")
         if told is not None:
@@ -90,8 +99,8 @@ def write(
     return wrong
 
 
-def page_of(found: Folder, links: Mapping[str, str]) -> str:
-    """The overview as a string; `links` is call → the address of its page."""
+def page_of(found: Folder, links: Mapping[str, Link]) -> str:
+    """The overview as a string; `links` has the calls that have a page."""
     css = classes_of(list(dict.fromkeys((*KNOWN, *(label for counts in found.emotions.values() for label in counts)))))
     body = [
         section("worst", "Worst moments", _moments(found.calls, links, css), note=_WORST),
@@ -129,14 +138,14 @@ def _facts(found: Folder) -> list[tuple[str, str]]:
     return [*pairs, ("failed", f"{found.failed:,}")]
 
 
-def _moments(calls: Sequence[Mapping[str, Any]], links: Mapping[str, str], css: Mapping[str, str]) -> str:
+def _moments(calls: Sequence[Mapping[str, Any]], links: Mapping[str, Link], css: Mapping[str, str]) -> str:
     items = []
     for call in calls[:_MOMENTS]:
         if call["worst_negative"] is None:
             continue
         items.append(
             f'<li><p><q>{text(call["worst_text"] or "(no words)")}</q></p><p class="soft">{_expressed(call, css)} · '
-            f"{percent(call['worst_negative'])} negative · {_where(call)} · {_name(call['call'], links)}</p></li>"
+            f"{percent(call['worst_negative'])} negative · {_where(call)} · {_name(call['call'], links, worst=True)}</p></li>"
         )
     return f'<ol class="moments">{"".join(items)}</ol>' if items else ""
 
@@ -150,18 +159,21 @@ def _where(call: Mapping[str, Any]) -> str:
     return f"{text(call['worst_speaker'])}{when}"
 
 
-def _name(call: str, links: Mapping[str, str]) -> str:
-    return f'<a href="{escape(links[call])}">{text(call)}</a>' if call in links else text(call)
+def _name(call: str, links: Mapping[str, Link], worst: bool = False) -> str:
+    if call not in links:
+        return text(call)
+    page, moment = links[call]
+    return f'<a href="{escape(page + moment * worst)}">{text(call)}</a>'
 
 
-def _calls(found: Folder, links: Mapping[str, str], css: Mapping[str, str]) -> str:
+def _calls(found: Folder, links: Mapping[str, Link], css: Mapping[str, str]) -> str:
     if not found.calls:
         return ""
     rows = (
         (
             _name(call["call"], links), _moment(call, css), percent(call["worst_negative"]), percent(call["negative_share"]),
-            _points(call["trend"]), _curve(call), clock(call["duration_s"])[:-2] or "–", str(call["utterances"]), percent(call["silence_share"]),
-            "–" if call["interruptions"] is None else str(call["interruptions"]),
+            _points(call["trend"]), _curve(call), clock(call["duration_s"])[:-2] or "–", str(call["utterances"]),
+            percent(call["silence_share"]), "–" if call["interruptions"] is None else str(call["interruptions"]),
         )
         for call in found.calls[:_FIRST_ROWS]
     )  # fmt: skip
@@ -176,7 +188,7 @@ def _calls(found: Folder, links: Mapping[str, str], css: Mapping[str, str]) -> s
     note = f'<p class="note">{_CALLS}{more}<span id="static">{without}</span></p>'
     pager = '<div class="pager" id="pager" hidden><button id="before">Before</button><span id="place"></span>'
     pager += '<button id="after">Next</button></div>'
-    return tools + table(_HEAD, rows, "calls") + pager + note
+    return tools + table("All calls", _HEAD, rows, "calls") + pager + note
 
 
 def _moment(call: Mapping[str, Any], css: Mapping[str, str]) -> str:
@@ -240,7 +252,7 @@ def _failures(found: Folder) -> str:
     rows = [(text(f.name), escape(f.kind), text(f.error), str(f.attempts)) for f in found.failures]
     more = f'<p class="note">And {found.failed - len(rows):,} more.</p>' if found.failed > len(rows) else ""
     hint = '<p class="note"><code>convemo batch … --retry-failed</code> tries them again.</p>' if rows else ""
-    return (table(("File", "Kind", "What was wrong", "Attempts"), rows, "failures") if rows else "") + more + hint
+    return (table("Failures", ("File", "Kind", "What was wrong", "Attempts"), rows, "failures") if rows else "") + more + hint
 
 
 def _about(found: Folder) -> str:
@@ -251,7 +263,7 @@ def _about(found: Folder) -> str:
     return (f'<ul class="notes">{notes}</ul>' if notes else "") + (f'<dl class="provenance">{rows}</dl>' if rows else "")
 
 
-def _data(found: Folder, links: Mapping[str, str], css: Mapping[str, str]) -> dict[str, Any]:
+def _data(found: Folder, links: Mapping[str, Link], css: Mapping[str, str]) -> dict[str, Any]:
     return {"fields": _FIELDS, "page": _FIRST_ROWS, "css": dict(css), "calls": list(_light(found.calls, links))}
 
 
@@ -260,11 +272,11 @@ _SAID = 120
 """Characters of a worst moment in the table."""
 
 
-def _light(calls: Sequence[Mapping[str, Any]], links: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _light(calls: Sequence[Mapping[str, Any]], links: Mapping[str, Link]) -> Iterator[dict[str, Any]]:
     """What the script shows of each, in few bytes."""
     for call in calls:
         kept = {name: round(v, 4) if isinstance(v := call[name], float) else v for name in _KEPT}
-        kept |= {"said": (call["worst_text"] or "")[:_SAID], "page": links.get(call["call"])}
+        kept |= {"said": (call["worst_text"] or "")[:_SAID], "page": links[call["call"]].page if call["call"] in links else None}
         yield {name: value for name, value in kept.items() if value is not None}
 
 
@@ -272,9 +284,12 @@ def _relative(target: Path, page: Path) -> str:
     return quote(os.path.relpath(target.resolve(), page.resolve().parent).replace(os.sep, "/"))
 
 
-_WORST = "The utterances with the highest probability of a negative emotion, one a call: of the customers where roles are known, else of anybody."
+_WORST = (
+    "The utterances with the highest probability of a negative emotion, one a call: of the customers where roles are known, "
+    "else of anybody."
+)
 _CALLS = (
-    "Peak: probability of a negative emotion at the worst moment. Negative: share of the scored utterances. Trend: change of that probability "
-    "from the first to the last utterance, in points. Curve: ▲ the smoothed probability rose by 30 points or more, ▼ at the end at least half "
-    "of that was gone again. Cut in: utterances that begin while another speaker goes on."
+    "Peak: probability of a negative emotion at the worst moment. Negative: share of the scored utterances. Trend: change of that "
+    "probability from the first to the last utterance, in points. Curve: ▲ the smoothed probability rose by 30 points or more, "
+    "▼ at the end at least half of that was gone again. Cut in: utterances that begin while another speaker goes on."
 )

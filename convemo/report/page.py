@@ -106,11 +106,12 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
     return '<dl class="facts">' + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs) + "</dl>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], css: str = "") -> str:
-    """A table of ready HTML cells; the first of a row is its heading."""
+def table(name: str, head: Sequence[str], rows: Iterable[Sequence[str]], css: str = "") -> str:
+    """A table of ready HTML cells; the first of a row is its heading, and `name` is for those who hear the page."""
     top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     body = "".join(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows)
-    return f'<div class="scroll" tabindex="0"><table class="{css}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    inner = f'<table class="{css}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll" role="region" aria-label="{name}" tabindex="0">{inner}</div>'
 
 
 def emotion(label: str, css: str) -> str:

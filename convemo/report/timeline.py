@@ -15,8 +15,14 @@ from convemo.export.view import clock
 from convemo.report.page import line, percent, text
 from convemo.results import Analysis, AnalyzedUtterance
 
-MOST_MARKS = 1500
-"""Blocks that are drawn for one speaker, and points of one curve: of a day-long call neighbours are drawn as one."""
+MOST_BLOCKS = 300
+"""Utterances of one speaker that are drawn one by one; of more, each of …"""
+PATCHES = 180
+"""… so many patches of the axis is drawn as one, so that ten hours can still be read."""
+MOST_SIGNS = 60
+"""Disagreements of one speaker that are drawn one by one."""
+MOST_MOVES = 12
+"""Escalations and recoveries of one speaker that are marked, the largest; the transcript marks all."""
 _LANE = 46
 _TOP, _BAR = 12, 26
 _CURVES = 150
@@ -31,7 +37,7 @@ class Scale:
 
     @classmethod
     def of(cls, analysis: Analysis) -> Scale:
-        ends = [u.end for u in analysis.dialogue if u.start is not None and u.end is not None]
+        ends = [max(u.start, u.end) for u in analysis.dialogue if u.start is not None and u.end is not None]
         if not ends:
             return cls(max(len(analysis), 1), timed=False)
         recorded = 0.0 if analysis.recording is None else analysis.recording.duration_s
@@ -64,7 +70,8 @@ def timeline(
     """
     scale = Scale.of(analysis)
     lanes = "".join(_lane(analysis, speaker, css, scale, alerts, apart) for speaker in dict.fromkeys(u.speaker for u in analysis.dialogue))
-    axis = "".join(f'<text class="tick" x="{_pc(at)}" y="14">{name}</text>' for at, name in scale.ticks())
+    ticks = [(at, "first" if at < 0.02 else "last" if at > 0.95 else "", name) for at, name in scale.ticks()]
+    axis = "".join(f'<text class="tick {where}" x="{_pc(at)}" y="14">{name}</text>' for at, where, name in ticks)
     unit = "Time" if scale.timed else "Utterance"
     return (
         f'<div class="tracks" id="tracks">{lanes}{_curves(analysis, courses, scale)}'
@@ -79,13 +86,8 @@ def _lane(
     own = [u for u in analysis if u.speaker == speaker]
     info = analysis.dialogue.speaker(speaker)
     spans = {u.index: span for u in own if (span := scale.span(u.index, u.start, u.end)) is not None}
-    blocks = [(*spans[u.index], u.index, u.label, u.confidence or 0.0) for u in own if u.index in spans]
-    drawn = "".join(_block(block, css) for block in _merged(blocks))
-    marks = "".join(
-        f'<text class="against" x="{_pc(sum(spans[u.index]) / 2)}" y="9" data-i="{u.index}">◆</text>'
-        for u in own
-        if u.index in spans and u.index in apart
-    )
+    drawn = _blocks(spans, own, css)
+    marks = _signs(spans, [u.index for u in own if u.index in apart])
     flags = "".join(_flag(alert, own, spans) for alert in alerts if alert.speaker == speaker)
     scored = [u for u in own if u.label is not None]
     leading = _leading([u.label for u in scored])
@@ -99,29 +101,49 @@ def _lane(
     )
 
 
-def _block(block: tuple[float, float, int, str | None, float], css: Mapping[str, str]) -> str:
-    begin, end, index, label, confidence = block
-    place = f'x="{_pc(begin)}" y="{_TOP}" width="{_pc(max(end - begin, 0.0012))}" height="{_BAR}" rx="2" data-i="{index}"'
-    if label is None:
+def _blocks(spans: Mapping[int, tuple[float, float]], own: Sequence[AnalyzedUtterance], css: Mapping[str, str]) -> str:
+    """Each utterance as a block; of a long talk each patch of the axis as a stack, as high as each label's share of it."""
+    placed = [u for u in own if u.index in spans]
+    if len(placed) <= MOST_BLOCKS:
+        return "".join(_block(u, *spans[u.index], css) for u in placed)
+    patches: dict[int, dict[str | None, list[AnalyzedUtterance]]] = {}
+    for u in placed:
+        patches.setdefault(min(int(spans[u.index][0] * PATCHES), PATCHES - 1), {}).setdefault(u.label, []).append(u)
+    drawn = []
+    for patch, by_label in sorted(patches.items()):
+        y, total = float(_TOP), sum(len(members) for members in by_label.values())
+        for label in (label for label in (*css, None) if label in by_label):
+            members = by_label[label]
+            height = _BAR * len(members) / total
+            sure = sum(u.confidence or 0.0 for u in members) / len(members)
+            look = 'class="none"' if label is None else f'class="{css[label]}" fill-opacity="{0.2 + 0.8 * sure:.2f}"'
+            place = f'x="{_pc(patch / PATCHES)}" y="{y:.1f}" width="{_pc(0.9 / PATCHES)}" height="{height:.1f}"'
+            drawn.append(f'<rect {look} {place} data-i="{members[0].index}"></rect>')
+            y += height
+    return "".join(drawn)
+
+
+def _block(u: AnalyzedUtterance, begin: float, end: float, css: Mapping[str, str]) -> str:
+    place = f'x="{_pc(begin)}" y="{_TOP}" width="{_pc(max(end - begin, 0.0012))}" height="{_BAR}" rx="2" data-i="{u.index}"'
+    if u.label is None:
         return f'<rect class="none" {place}></rect>'
-    return f'<rect class="{css[label]}" fill-opacity="{0.2 + 0.8 * confidence:.2f}" {place}></rect>'
+    return f'<rect class="{css[u.label]}" fill-opacity="{0.2 + 0.8 * u.confidence:.2f}" {place}></rect>'
 
 
-def _merged(blocks: list[tuple[float, float, int, str | None, float]]) -> Iterator[tuple[float, float, int, str | None, float]]:
-    """At most `MOST_MARKS`: where more lie on a patch of the axis, the longest label of the patch stands for them."""
-    if len(blocks) <= MOST_MARKS:
-        yield from blocks
-        return
-    patches: dict[int, list[tuple[float, float, int, str | None, float]]] = {}
-    for block in blocks:
-        patches.setdefault(int(block[0] * MOST_MARKS), []).append(block)
-    for members in patches.values():
-        seconds: dict[str | None, float] = {}
-        for begin, end, _, label, _ in members:
-            seconds[label] = seconds.get(label, 0.0) + end - begin
-        foremost = max(seconds, key=seconds.get)
-        same = [b for b in members if b[3] == foremost]
-        yield members[0][0], max(b[1] for b in members), same[0][2], foremost, sum(b[4] for b in same) / len(same)
+def _signs(spans: Mapping[int, tuple[float, float]], apart: Sequence[int]) -> str:
+    """Where words and voice disagree; of very many, the patches of the axis, the darker the more."""
+    middles = {i: sum(spans[i]) / 2 for i in apart if i in spans}
+    if len(middles) <= MOST_SIGNS:
+        return "".join(f'<text class="against" x="{_pc(x)}" y="9" data-i="{i}">◆</text>' for i, x in middles.items())
+    patches: dict[int, list[int]] = {}
+    for i, x in middles.items():
+        patches.setdefault(min(int(x * PATCHES), PATCHES - 1), []).append(i)
+    most = max(map(len, patches.values()))
+    return "".join(
+        f'<rect class="against" x="{_pc(patch / PATCHES)}" y="3" width="{_pc(0.9 / PATCHES)}" height="5" '
+        f'fill-opacity="{len(members) / most:.2f}" data-i="{members[0]}"></rect>'
+        for patch, members in sorted(patches.items())
+    )
 
 
 def _flag(alert: Alert, own: Sequence[AnalyzedUtterance], spans: Mapping[int, tuple[float, float]]) -> str:
@@ -141,10 +163,10 @@ def _curves(analysis: Analysis, courses: Mapping[str, Course], scale: Scale) -> 
     for number, (speaker, course) in enumerate(courses.items()):
         series = f"s{number % 6}"
         placed = [(sum(span) / 2, p.smoothed) for p in course.points if (span := _span(analysis, scale, p.index)) is not None]
-        step = -(-len(placed) // MOST_MARKS)
-        points = " ".join(f"{1000 * x:.1f},{100 * (1 - y):.1f}" for x, y in _thinned(placed, step))
+        points = " ".join(f"{1000 * x:.1f},{100 * (1 - y):.1f}" for x, y in _thinned(placed))
         lines.append(f'<polyline class="curve {series}" points="{points}"></polyline>')
-        for move in course.movements:
+        largest = sorted(course.movements, key=lambda m: -abs(m.after - m.before))[:MOST_MOVES]
+        for move in largest:
             if (span := _span(analysis, scale, move.index)) is not None:
                 y, mark = 5 + (_CURVES - 10) * (1 - move.after), "▲" if move.kind == "escalation" else "▼"
                 below = 18 if y < 20 else -7
@@ -167,20 +189,22 @@ def _curves(analysis: Analysis, courses: Mapping[str, Course], scale: Scale) -> 
     )
 
 
-def _thinned(points: Sequence[tuple[float, float]], step: int) -> Iterator[tuple[float, float]]:
-    """The lowest and the highest of every few: a peak is never lost."""
-    if step <= 1:
+def _thinned(points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """Of very many points the mean of each patch of the axis."""
+    if len(points) <= MOST_BLOCKS:
         yield from points
         return
-    for first in range(0, len(points), 2 * step):
-        some = points[first : first + 2 * step]
-        yield from sorted({min(some, key=lambda p: p[1]), max(some, key=lambda p: p[1])})
+    patches: dict[int, list[tuple[float, float]]] = {}
+    for point in points:
+        patches.setdefault(int(point[0] * PATCHES), []).append(point)
+    for _, members in sorted(patches.items()):
+        yield sum(x for x, _ in members) / len(members), sum(y for _, y in members) / len(members)
 
 
 def _moves(analysis: Analysis, course: Course) -> str:
     name = analysis.dialogue.speaker(course.speaker).name or course.speaker
     top = max(p.smoothed for p in course.points)
-    told = ", ".join(f"{m.kind} at {clock(m.start) or f'utterance {m.index + 1}'}" for m in course.movements)
+    told = ", ".join(f"{m.kind} at {clock(m.start) or f'utterance {m.index + 1}'}" for m in course.movements[:MOST_MOVES])
     return f"{name}: at most {percent(top)}" + (f", {told}" if told else "")
 
 

@@ -52,7 +52,8 @@ def _row(u: AnalyzedUtterance, css: Mapping[str, str], events: Sequence[str], ap
     reached = -1 if u.index else 0  # by Tab only the first; from there on by arrows
     return (
         f'<li id="u{u.index}" data-i="{u.index}" data-f="{flags}" tabindex="{reached}">'
-        f'<a class="time" href="#u{u.index}" tabindex="-1">{when}</a><div class="said"><b>{text(u.name)}</b> {said} {" ".join(tags)}</div><div class="verdict-of">{verdict}</div></li>'
+        f'<a class="time" href="#u{u.index}" tabindex="-1">{when}</a>'
+        f'<div class="said"><b>{text(u.name)}</b> {said} {" ".join(tags)}</div><div class="verdict-of">{verdict}</div></li>'
     )
 
 

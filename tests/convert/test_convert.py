@@ -93,7 +93,7 @@ def test_rttm_has_a_turn_an_utterance(tmp_path):
 
 
 def test_what_is_lost_is_named_and_only_if_it_was_there(tmp_path):
-    assert convert(CALL, tmp_path / "a.srt").lost == ("roles", "word times", "confidences", "the language", "conversation ids")
+    assert convert(CALL, tmp_path / "a.srt").lost == ("roles", "word times", "confidences of words", "the language", "conversation ids")
     assert convert(CALL, tmp_path / "a.json").lost == ()
     plain = tmp_path / "plain.srt"
     plain.write_text("1\n00:00:01,000 --> 00:00:02,000\nAna: Hello.\n")
@@ -106,6 +106,7 @@ def test_utterances_that_a_form_has_no_place_for_are_counted(tmp_path):
     chat.write_text("speaker,text,start,end\nAna,Hi.,1,2\n,Who?,3,4\nBen,No time.,,\n")
     lost = convert(chat, tmp_path / "a.srt").lost
     assert "1 utterance without times" in lost and "that 1 utterance is of somebody unnamed" in lost
+    assert "1 utterance without a speaker" in convert(chat, tmp_path / "a.rttm").lost
 
 
 def test_several_conversations_become_files_of_their_own_in_a_folder(tmp_path):

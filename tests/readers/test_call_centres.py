@@ -46,6 +46,11 @@ def test_amazons_older_files_name_a_words_speaker_by_its_time_alone(fixture_path
     assert [s.text for s in transcript.segments if s.speaker == "spk_0"] == ["Kestrel Water, good morning."]
 
 
+def test_amazons_text_is_read_where_its_items_are_not_there(saved):
+    content = {"jobName": "j", "results": {"transcripts": [{"transcript": "Hello there."}], "items": []}}
+    assert said(read_transcript(saved(json.dumps(content)))) == [(None, "Hello there.", None, None)]
+
+
 def test_amazons_channels_are_put_in_order_of_time(fixture_path):
     transcript = read_transcript(fixture_path("amazon_channels.json"))
     assert [(s.speaker, s.text) for s in transcript.segments] == [("ch_0", "Hello."), ("ch_1", "My tap drips."), ("ch_0", "Oh dear.")]
@@ -200,6 +205,11 @@ def test_an_error_names_the_file_the_field_what_was_expected_and_what_was_found(
 def test_times_before_the_recording_began_become_its_beginning(saved):
     turn = {"ParticipantRole": "AGENT", "Content": "Hi.", "BeginOffsetMillis": -300, "EndOffsetMillis": 900}
     assert said(read_transcript(saved(json.dumps({"Transcript": [turn]})))) == [("AGENT", "Hi.", 0.0, 0.9)]
+
+
+def test_a_chats_time_before_its_beginning_is_its_beginning(saved):
+    turn = {"ParticipantRole": "AGENT", "Content": "Hi.", "AbsoluteTime": "-3"}
+    assert said(read_transcript(saved(json.dumps({"Transcript": [turn]})))) == [("AGENT", "Hi.", 0.0, None)]
 
 
 def test_points_in_time_keep_their_milliseconds(saved):

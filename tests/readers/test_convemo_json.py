@@ -95,3 +95,10 @@ def test_half_a_surrogate_pair_can_be_written_again():
     text = '{"utterances": [{"id": "u", "speaker": "\\ud800", "text": "a \\udfff b"}]}'
     segment = read(text, "a.json")[0].segments[0]
     assert (segment.speaker, segment.text.encode()) == ("\ufffd", "a \ufffd b".encode())
+
+
+def test_the_confidence_of_an_emotion_is_not_taken_for_that_of_the_words():
+    scored = {"text": "Hi.", "confidence": 0.72, "probabilities": {"joy": 0.72}}
+    heard = {**scored, "evidence": {"asr_confidence": 0.9}}
+    transcript = read(json.dumps({"schema": 1, "utterances": [scored, heard, {"text": "Ho.", "confidence": 0.5}]}), "a.json")[0]
+    assert [s.confidence for s in transcript.segments] == [None, 0.9, 0.5]

@@ -134,7 +134,7 @@ def test_no_json_crashes_a_reader_that_was_named(tmp_path, name, value):
     read_or_refuse(lambda: read_transcripts(path, format=name))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=json_values)
 def test_no_json_crashes_reading(tmp_path, value):
     path = tmp_path / "any.json"
@@ -153,7 +153,7 @@ def altered(draw, value):
 
 
 @pytest.mark.parametrize("path", [path for path in FIXTURES if path.suffix == ".json"], ids=lambda path: path.name)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_value_of_another_kind_in_a_real_file_crashes_reading(tmp_path, path, data):
     whole = json.loads(path.read_text())

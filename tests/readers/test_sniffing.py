@@ -66,6 +66,7 @@ def test_webvtt_without_its_signature_is_read_as_cues(saved):
         ('{"jobName": "j", "results": {}}', "with the keys jobName, results"),
         # Another service's: its times may be in any unit, so it must not pass for ours.
         ('{"id": "x", "utterances": [{"text": "a", "start": 1000, "confidence": 0.9, "speaker": "A"}]}', "with the keys id, utterances"),
+        ('{"a": 1, "b": 2}\n{"a": 3}\n', "JSON objects, one a line, that no reader knows: the first with the keys a, b"),
         ('[{"body": "hello"}]', "a JSON list of something else"),
         ("<html><p>Ana: Hi.</p></html>", "an HTML or XML page"),
         ("{\\rtf1 Ana: hi", "a rich-text document"),
@@ -91,6 +92,7 @@ def test_an_unknown_text_is_described(saved, content, found):
         ({"recognizedPhrases": [{"nBest": [{"lexical": "hello"}]}]}, "Azure batch transcription", "recognizedPhrases[].nBest[].display"),
         ({"callTranscripts": [{"callId": "1", "transcript": []}]}, "Gong", "callTranscripts[].transcript[].sentences[].text"),
         ({"comments": [{"author_id": 1, "public": True}]}, "Zendesk", "comments[].body"),
+        ({"callTranscripts": []}, "Gong", "callTranscripts[].transcript[].sentences[].text"),
         ({"segments": [{"start": 1.0, "end": 2.0}]}, "Whisper", "segments[].text"),
     ],
 )

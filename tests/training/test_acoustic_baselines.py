@@ -130,5 +130,5 @@ def test_the_shipped_configurations_are_valid():
     folder = acoustic_baselines.Path(acoustic_baselines.__file__).parent / "configs"
     found = {read_config(folder / f"emobox_{m.replace('-', '_')}.toml", acoustic_baselines.BaselineConfig).model for m in MODELS}
     assert found == set(MODELS)
-    for corpus in ("ravdess", "nemo"):
-        assert read_config(folder / f"zero_shot_svm_{corpus}.toml", acoustic_baselines.BaselineConfig).relative
+    for name in ("zero_shot_svm_ravdess", "zero_shot_svm_nemo", "emobox_svm_relative"):
+        assert read_config(folder / f"{name}.toml", acoustic_baselines.BaselineConfig).relative

@@ -52,6 +52,14 @@ def test_texts_are_read_as_written_raw_and_misheard_and_only_the_misheard_have_a
     assert all(0 < r.evidence.asr_confidence < 1 for r in misheard[first])
 
 
+def test_support_conversations_are_read_with_the_dev_part_alone(world, tmp_path):
+    talk = {"id": "s1", "split": "dev", "utterances": [{"id": "s1-1", "speaker": "ana", "text": "I am furious.", "label": "anger"}]}
+    (tmp_path / "support.jsonl").write_text(json.dumps(talk) + "\n" + json.dumps(talk | {"id": "s2", "split": "train"}) + "\n")
+    (tmp_path / "texts.toml").write_text(f'misheard = 1\nsupport = "{tmp_path}/support.jsonl"\n')
+    assert train(tmp_path / "texts.toml", world, tmp_path / "out") == {"text_dev": 2 * 3 + 3, "text_test": 2 * 3}
+    assert "s1-1" in read_texts(tmp_path / "out" / "text_dev.jsonl", "written")
+
+
 def test_clips_are_heard_as_recorded_and_degraded_with_what_the_sound_was_like(out):
     recorded, degraded = (read_clips(out / "clips.jsonl", room) for room in ("recorded", "degraded"))
     assert sorted((c.actor, c.label) for c in recorded) == sorted((c.actor, c.label) for c in degraded)
