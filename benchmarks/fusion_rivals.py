@@ -193,7 +193,7 @@ def report(systems, references, groups, kept, arguments):
     markdown = table(columns, lines)
     print(markdown, f"\n{len(references)} utterances of {len(set(groups.tolist()))} dialogues; the fusion's promises:", json.dumps(kept))
     (arguments.out / "table.md").write_text(markdown + "\n", encoding="utf-8")
-    asked = {name: str(value) for name, value in vars(arguments).items()}
+    asked = {name: str(value) for name, value in vars(arguments).items() if name not in ("data", "out")}
     write_json(arguments.out / "results.json", {"arguments": asked, "systems": found, "promises": kept})
 
 

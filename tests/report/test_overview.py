@@ -6,6 +6,7 @@ import pytest
 
 from convemo import cli
 from convemo.batch import Batch
+from convemo.batch.inline import InlineEngine
 from convemo.batch.layout import Layout
 from convemo.errors import ResultError
 from convemo.report import overview
@@ -30,7 +31,7 @@ def results(tmp_path_factory):
     (folder / "hostile.vtt").write_text(vtt(("Agent", "Hello."), ("Customer", hostile)))
     (folder / "broken.vtt").write_text("WEBVTT\n\n00:00 -> 00:01\nwords\n")
     out = tmp_path_factory.mktemp("batch") / "results"
-    Batch([folder], out, workers=1, analyzer=NAME, purpose="to see <b>").run()
+    Batch([folder], out, workers=InlineEngine(), analyzer=NAME, purpose="to see <b>").run()
     return out
 
 
@@ -71,6 +72,15 @@ def test_a_copy_without_the_ledger_still_gives_a_page(results, tmp_path):
     shutil.rmtree(copy / ".convemo")
     overview.write(copy, tmp_path / "report.html", pages=0)
     assert "The ledger is not in this folder" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_batch_that_has_not_ended_is_told(results, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy)
+    run = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    (copy / "run.json").write_text(json.dumps(run | {"ended": None}), encoding="utf-8")
+    overview.write(copy, tmp_path / "report.html", pages=0)
+    assert "The batch has not come to its end" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_folder_without_results_is_refused(tmp_path):
