@@ -117,7 +117,8 @@ class Batch:
                 key = work_key(content, settings) if content else None
                 state = "new" if key is None else "duplicate" if key in seen else ledger.status(key) or "new"
                 seen.add(key) if key else None
-                yield Planned(one, state)
+                here = all(os.path.exists(path) for path in (one.audio, one.transcript) if path)
+                yield Planned(one, state if here else "missing")
             for path, _ in inputs.problems:
                 yield Planned(Input(path, path), "missing")
         finally:

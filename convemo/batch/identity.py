@@ -16,6 +16,8 @@ from convemo.batch.ledger import Ledger, Listed
 from convemo.config import AnalyzerConfig
 from convemo.errors import AudioError, EngineUnavailable, TranscriptError
 from convemo.fusion.fuse import SHIPPED as FUSIONS
+from convemo.llm.prompt import Prompt
+from convemo.llm.spec import ChannelSpec
 from convemo.weights import MANIFEST, ROOT, file_sha256
 
 ALGORITHM = 1
@@ -119,8 +121,7 @@ def models_of(config: AnalyzerConfig) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for channel in (name for name in config.channels if name != "fused"):
-        spec = getattr(config, channel, None)
-        found[channel] = _model(channel, spec)
+        found[channel] = _language_model(config) if channel == "llm" else _model(channel, getattr(config, channel, None))
     if "fused" in config.channels:
         permissive = config.weights == "permissive" and config.fusion == "shipped"
         name = "shipped-text" if permissive else config.fusion
@@ -132,6 +133,14 @@ def models_of(config: AnalyzerConfig) -> dict[str, Any]:
     if config.enroll:
         found["enroll"] = {name: _folder(Path(path)) for name, path in config.enroll.items()}
     return found
+
+
+def _language_model(config: AnalyzerConfig) -> Any:
+    """The engine with its files, and the contents of the prompt: a file of the same name may say something else now."""
+    spec = ChannelSpec.parse(config.llm or "", prompt=config.llm_prompt)
+    engine, _, _ = spec.engine.partition("?")
+    folder = _folder(Path(engine.partition(":")[2] or engine).expanduser())
+    return [spec.engine, folder, Prompt.load(spec.prompt).sha256 if spec.prompt else None]
 
 
 def _model(kind: str, spec: Any) -> Any:

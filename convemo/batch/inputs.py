@@ -6,7 +6,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from convemo.batch.manifest import is_manifest, read_manifest
@@ -56,7 +56,7 @@ class Inputs:
         folders: list[str] = []
         for one in self._given:
             if isinstance(one, Input):
-                yield one
+                yield replace(one, name=safe_name(one.name))
                 continue
             for path in self._expanded(os.fspath(one)):
                 (folders if os.path.isdir(path) else files).append(os.path.abspath(path))

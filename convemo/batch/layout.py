@@ -97,6 +97,7 @@ class Layout:
         """
         try:
             self.private.mkdir(parents=True, exist_ok=True)
+            self.private.chmod(0o700)  # it holds words
         except OSError as error:
             found = "a file of that name" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror or str(error)
             raise ResultError(self.out, "a folder to write results to", found, "Name another with --out.") from error

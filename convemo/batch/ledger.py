@@ -41,6 +41,7 @@ class Ledger(Database):
 
     def list_inputs(self, inputs: Iterable[Input]) -> int:
         """Writes down what this run was asked for, and returns the run's number."""
+        taken: dict[str, int] = {}  # a name that many share is not counted through again for each of them
         with self.together() as db:
             run = 1 + int((db.execute("SELECT value FROM facts WHERE name = 'run'").fetchone() or ("0",))[0])
             db.execute("INSERT OR REPLACE INTO facts VALUES ('run', ?)", (str(run),))
@@ -55,10 +56,13 @@ class Ledger(Database):
                     if known[1] != told[1]:
                         _make_stale(db, "SELECT key FROM work WHERE input = ?", known[0])
                     continue
-                name, number = one.name, 1
+                name, number = one.name, taken.get(one.name.casefold(), 1)
+                if number > 1:
+                    name = f"{one.name}-{number}"
                 while db.execute("SELECT 1 FROM inputs WHERE name = ?", (name,)).fetchone():
                     number += 1
                     name = f"{one.name}-{number}"
+                taken[one.name.casefold()] = number
                 db.execute(
                     "INSERT INTO inputs (audio, transcript, conversation, name, roles, metadata, run) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (*place, name, *told),

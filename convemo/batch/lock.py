@@ -32,7 +32,11 @@ class FolderLock:
         self._path, self._descriptor = path, -1
 
     def __enter__(self) -> FolderLock:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            found = error.strerror or str(error)
+            raise ResultError(self._path, "a lock that can be opened", found, "Name another folder with --out.") from error
         try:
             if sys.platform == "win32":
                 msvcrt.locking(self._descriptor, msvcrt.LK_NBLCK, 1)

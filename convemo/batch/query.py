@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _ROWS_AT_ONCE = 1024
-_HARMLESS = ("SELECT", "EXPLAIN")
+_HARMLESS = "SELECT"  # EXPLAIN ANALYZE would run whatever stands behind it
 
 
 class Query:
@@ -43,7 +43,9 @@ class Query:
             raise EngineUnavailable("duckdb and pyarrow", f"no {error.name}", "Install them: pip install 'convemo[batch]'.") from error
         layout = Layout(results)
         self._duckdb = duckdb
-        self._db = duckdb.connect(config={"temp_directory": tempfile.gettempdir(), "python_enable_replacements": False})
+        # DuckDB may read and write in its temporary directory, whatever else is forbidden: so it gets one of its own.
+        self._spill = tempfile.TemporaryDirectory()
+        self._db = duckdb.connect(config={"temp_directory": self._spill.name, "python_enable_replacements": False})
         for table in TABLES:
             files = sorted(layout.table(table).glob("*.parquet"))
             if not files:
@@ -54,7 +56,7 @@ class Query:
         try:
             statements = self._db.extract_statements(sql)
             kinds = [statement.type.name for statement in statements]
-            if len(kinds) != 1 or not kinds[0].startswith(_HARMLESS):
+            if kinds != [_HARMLESS]:
                 found = ", ".join(kind.lower() for kind in kinds) or "none"
                 raise ConfigError(
                     "one SELECT statement", found, "Results are only read here; the Parquet files are yours to open elsewhere."
@@ -62,7 +64,7 @@ class Query:
             self._answer = self._db.execute(statements[0])
         except duckdb.Error as error:
             raise _refused(error) from error
-        self.columns = [name for name, *_ in self._answer.description]
+        self.columns = _distinct(name for name, *_ in self._answer.description)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         try:
@@ -70,6 +72,22 @@ class Query:
                 yield from rows
         except self._duckdb.Error as error:
             raise _refused(error) from error
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Names of columns, each once.
+
+    >>> _distinct(["call", "label", "call"])
+    ['call', 'label', 'call_2']
+    """
+    found: list[str] = []
+    for name in names:
+        number, given = 1, name
+        while given in found:
+            number += 1
+            given = f"{name}_{number}"
+        found.append(given)
+    return found
 
 
 def _refused(error: duckdb.Error) -> ConfigError:

@@ -95,6 +95,9 @@ class Run:
         with Interrupt() as self._interrupt:
             try:
                 self._work()
+                if not self._interrupt.times and ledger.count_left(self._settings, self._number):
+                    self._again()
+                    self._work()
             finally:
                 if self._engine is not None:
                     self._engine.stop(now=self._interrupt.times > 1 or self._at_work > 0)
@@ -118,6 +121,11 @@ class Run:
         for note in inputs.notes:
             self._reporter.note(note)
 
+    def _again(self) -> None:
+        """Of two files alike the one that was changed takes what both had with it: the other is looked at once more."""
+        self._met.clear()
+        self._feed = self._tasks(counting=False)
+
     def _fetch_weights(self) -> None:
         """Once and for all workers, before they start."""
         config = self._batch.config
@@ -126,24 +134,25 @@ class Run:
         if why_not and config.asr != "none":
             self._reporter.note(why_not)
 
-    def _tasks(self) -> Iterator[Task]:
+    def _tasks(self, counting: bool = True) -> Iterator[Task]:
         """What is to be done, hashing as it goes, so that work begins at once."""
         for listed in self._ledger.listed(self._number):
             try:
                 content, audio, transcript = self._contents.read(listed)
             except ConvemoError as error:
-                self._unreadable(listed, error)
+                if counting:
+                    self._unreadable(listed, error)
                 continue
             key = work_key(content, self._settings)
             status, seen = self._ledger.status(key), int(key[:15], 16)
             if seen in self._met:
-                self._duplicates += 1
+                self._duplicates += counting
                 continue
             self._met.add(seen)
             if status == "done":
-                self._before += 1
+                self._before += counting
             elif status == "failed":
-                self._failed_before += 1
+                self._failed_before += counting
             else:
                 self._begun[key] = _Begun(listed, content)
                 done = self._ledger.done_numbers(key) if status else frozenset()
@@ -285,6 +294,7 @@ class Run:
             superseded += self._supersede(key)
             ledger.finish_call(self._settings, key, message.number, message.rows.call, len(message.rows.utterances))
         elif isinstance(message, CallFailed):
+            superseded += self._supersede(key)
             ledger.fail_call(self._settings, key, message.number, message.name, message.kind, message.error)
             return [Failure(message.name, task.path, message.kind, message.error, 1)]
         elif isinstance(message, TaskDone):

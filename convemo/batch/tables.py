@@ -113,6 +113,11 @@ class Tables:
         Raises:
             ResultError: it cannot be written; it is still waiting then.
         """
+        # A file may have changed, and been analysed anew, since its call began to wait.
+        self._waiting = [
+            w for w in self._waiting if self._ledger.one("SELECT count(*) FROM calls WHERE work = ? AND number = ?", w[0], w[1])
+        ]
+        self._rows = sum(len(rows.utterances) for _, _, rows in self._waiting)
         if not self._waiting:
             return
         if any(part.stale for part in self._parts.all()):

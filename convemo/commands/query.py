@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from convemo.batch.query import Query, shown
 from convemo.errors import ConfigError
@@ -33,7 +36,7 @@ def run(sql: str, results: Path, format: str | None) -> None:
 
 def _table(query: Query) -> None:
     console = Console(highlight=False, **({} if sys.stdout.isatty() else {"width": 200}))
-    table = Table(*query.columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(*(Column(_plain(name)) for name in query.columns), box=None, header_style="bold", pad_edge=False)
     rows = iter(query)
     for row in islice(rows, MOST_SHOWN):
         table.add_row(*(_plain(shown(value)) for value in row))
@@ -53,9 +56,14 @@ def _json(query: Query) -> None:
     """One object a row, a line each."""
     escaped = sys.stdout.encoding.lower() != "utf-8"
     for row in query:
-        print(json.dumps(dict(zip(query.columns, row)), ensure_ascii=escaped, default=str))
+        print(json.dumps(dict(zip(query.columns, map(_finite, row))), ensure_ascii=escaped, default=str))
 
 
-def _plain(text: str) -> str:
-    """Brackets in a transcript are not rich's markup."""
-    return text.replace("[", "\\[")
+def _plain(text: str) -> Text:
+    """What a transcript holds is neither rich's markup nor a terminal's."""
+    return Text("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

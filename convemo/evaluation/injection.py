@@ -112,7 +112,9 @@ def evaluate(
         "fusion": {"id": fuser.model.id, "sha256": fuser.model.sha256},
         "systems": {name: _summary(answers, cases, chosen, benchmark.labels, groups, resamples) for name, answers in told.items()},
         "structure": structure,
-        "notes": [*lineup.notes, *asked.notes],
+        "notes": list(
+            dict.fromkeys([*lineup.notes, *asked.notes, *(n for c in lineup.channels.values() for n in getattr(c, "notes", ()))])
+        ),
     }
     return Injection(plain(results), plain(_records(cases, chosen, told, benchmark.labels)))
 

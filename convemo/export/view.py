@@ -37,8 +37,9 @@ _MOST_ROWS = 1000
 """Rows that are shown; of a longer conversation (hours) the first and the last half as many."""
 _LEGEND = (
     "sure: probability of the emotion expressed. ?: too unsure to act on. "
-    "because of: what each brought, in natural-log odds over the second likeliest; prior: how often emotions occur."
+    "because of: what each brought, in natural-log odds over the second likeliest"
 )
+_PRIOR_LEGEND = "prior: how often emotions occur"
 _WORTH_SHOWING = 0.05
 """Natural-log odds; what brought less would be shown as 0.0."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -71,7 +72,8 @@ def renderable(analysis: Analysis) -> Group:
         cells = [_who(u), Text("(no words)", style="dim") if u.text is None else _text(u.text), *_verdict(u), *_reasons(u)]
         table.add_row(*([clock(u.start), *cells] if timed else cells))
     below = [Text(left_out, style="dim")] if (left_out := _left_out(analysis)) else []
-    below += [Text(_LEGEND, style="dim")] if len(analysis) else []
+    told = f"{_LEGEND}; {_PRIOR_LEGEND}." if "prior" in analysis.contributions else f"{_LEGEND}."
+    below += [Text(told, style="dim")] if len(analysis) else []
     below += [_text(f"Note: {note}", style="yellow") for note in analysis.notes]
     return Group(_text(heading(analysis), style="bold"), Text(""), table, Text(""), *below)
 

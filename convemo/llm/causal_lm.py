@@ -206,7 +206,7 @@ def find_adapter(name: str, *, offline: bool, announce: hub.Announce) -> Adapter
         found = f"{type(error).__name__}: {error}"
         hint = "Name the folder that `convemo train llm` or peft's save_pretrained made."
         raise EngineUnavailable(f"a PEFT adapter with its {ADAPTER} in {folder}", found, hint) from error
-    if "PROMPT" in kind or "PREFIX" in kind or kind == "P_TUNING":
+    if "PROMPT" in kind or "PREFIX" in kind or kind in ("P_TUNING", "CPT"):
         raise EngineUnavailable(f"an adapter of weights, such as LoRA, in {folder}", f"{kind}, made-up tokens", "Train a LoRA adapter.")
     if not (folder / ADAPTER_WEIGHTS).is_file():
         found = "a pickle, which can run code" if (folder / "adapter_model.bin").is_file() else "none"

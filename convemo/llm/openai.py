@@ -141,8 +141,6 @@ class OpenAIEngine:
         async with lock:  # callers in several threads wait for one of them to find out
             if self._capabilities is None:
                 try:
-                    if server.breaker.open:
-                        raise Unanswered(f"the server is unavailable: {server.breaker.why}")
                     able = await probe(server)
                     if self._offline:
                         self.address.check_offline(able.model)

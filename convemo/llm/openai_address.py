@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
+
 from convemo.errors import ConfigError
 
 CONCURRENCY = 8
@@ -46,19 +48,23 @@ class Address:
         >>> address.url, address.model, address.loopback, address.concurrency
         ('http://localhost:11434/v1', 'qwen2.5:7b', True, 4)
         """
+        argument = argument or ""
+        shown = "…@" + argument.rpartition("@")[2] if "@" in argument else repr(argument)  # what stands before an @ may be a password
         try:
-            parts = urlsplit(argument or "")
+            parts = urlsplit(argument)
             host, _ = parts.hostname, parts.port
-        except ValueError as error:  # a port that is no number, brackets that do not close
-            raise ConfigError(f"a server's address such as {_EXAMPLE}", f"{argument!r}: {error}") from error
+            _ = httpx.URL(argument.partition("#")[0]).host  # what the client makes of it
+        except (ValueError, httpx.InvalidURL) as error:  # a port that is no number, brackets that do not close, no domain name
+            why = "" if "@" in argument else f": {error}"
+            raise ConfigError(f"a server's address such as {_EXAMPLE}", shown + why) from error
         if parts.scheme not in ("http", "https") or not host:
-            raise ConfigError(f"a server's address such as {_EXAMPLE}", repr(argument or ""), "Only http and https are spoken.")
+            raise ConfigError(f"a server's address such as {_EXAMPLE}", shown, "Only http and https are spoken.")
         if parts.username or parts.password:
             raise ConfigError("a server's address without a password in it", f"{parts.scheme}://…@{host}", _KEY)
         settings = {}
         model, _, behind = parts.fragment.partition("?")
         for name, value in parse_qsl(f"{parts.query}&{behind}", keep_blank_values=True):
-            if name not in _MOST or not value.isascii() or not value.isdigit() or not 1 <= int(value) <= _MOST[name]:
+            if name not in _MOST or not value.isascii() or not value.isdigit() or len(value) > 9 or not 1 <= int(value) <= _MOST[name]:
                 known = ", ".join(f"{name}=1…{most}" for name, most in _MOST.items())
                 # The value is not shown: it may be somebody's key.
                 raise ConfigError(f"settings among {known} after the ?", repr(name), _KEY)

@@ -145,7 +145,8 @@ async def _more(server: Server, model: str, form: Form) -> int:
         return 0
     try:
         tops = (await server.ask(replace(form, top=MORE), model, *_LETTER)).tops or ()
-    except Unanswered:
+    except Unanswered as error:
+        _lives(server, error)
         return 0
     return MORE if len(tops) > form.top else 0
 
@@ -166,7 +167,8 @@ async def _without_thinking(server: Server, model: str, form: Form, reply: Reply
         asked = replace(form, extras=extras)
         try:
             said = await server.ask(asked, model, *_LETTER)
-        except Unanswered:
+        except Unanswered as error:
+            _lives(server, error)
             continue
         if answers(said) > max(2 * answers(best_reply), 0.1):
             best, best_reply = asked, said
@@ -181,7 +183,8 @@ async def _constrained(server: Server, model: str, form: Form) -> Form | None:
         asked = replace(form, constraint=name)
         try:
             tops = (await server.ask(asked, model, *_HELLO)).tops or ()
-        except Unanswered:
+        except Unanswered as error:
+            _lives(server, error)
             continue
         scored = from_tops(_HELLO[2], tops)
         if scored is not None and not scored.bounded and scored.mass > 0.99:
@@ -197,7 +200,8 @@ async def _sampling(server: Server, model: str, form: Form, caches: bool) -> Cap
         asked = replace(form, extras={**form.extras, **extras})
         try:
             thrown = {(await server.ask(asked, model, *_DICE, seed=seed)).text for seed in range(_THROWS)}
-        except Unanswered:
+        except Unanswered as error:
+            _lives(server, error)
             continue
         if len(thrown) > 1:
             form, random = asked, True
@@ -208,6 +212,13 @@ async def _sampling(server: Server, model: str, form: Form, caches: bool) -> Cap
             if chosen(_HELLO[2], (await server.ask(asked, model, *_HELLO)).text):
                 form = asked
                 break
-        except Unanswered:
+        except Unanswered as error:
+            _lives(server, error)
             continue
     return Capabilities(model, form, "samples", random=random, caches=caches)
+
+
+def _lives(server: Server, error: Unanswered) -> None:
+    """A field that it does not know breaks some servers' answer; that is no sign of their being down."""
+    if str(error).startswith("HTTP 5"):
+        server.breaker.succeeded()

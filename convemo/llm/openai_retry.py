@@ -41,7 +41,7 @@ class Patience:
         30
         """
         if asked_for_s is not None:
-            return min(asked_for_s, self.longest_pause_s)
+            return min(max(asked_for_s, self.backoff_s), self.longest_pause_s)  # "at once" would be a storm
         longest = min(self.backoff_s * 2 ** (failed - 1), self.longest_pause_s)
         return longest * random.uniform(0.5, 1.0)
 

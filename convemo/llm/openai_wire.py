@@ -199,6 +199,8 @@ def _tops(logprobs: Any) -> Tops | None:
     else:
         return None
     for token, logprob in pairs:
+        if isinstance(logprob, int) and abs(logprob) > 1e9:
+            raise Malformed("log-probabilities in it that are none")
         number = isinstance(logprob, int | float) and not isinstance(logprob, bool)
         if not isinstance(token, str) or not number or math.isnan(logprob) or logprob > 0.01:
             raise Malformed("log-probabilities in it that are none")

@@ -9,7 +9,8 @@ from typing import Any
 
 from convemo import registry
 from convemo.errors import ConfigError, EngineUnavailable
-from convemo.llm.channel import LlmChannel, Unavailable
+from convemo.llm.calibration import CALIBRATIONS
+from convemo.llm.channel import MOST_PERMUTATIONS, LlmChannel, Unavailable
 from convemo.llm.prompt import DEFAULT, Prompt
 from convemo.weights import MANIFEST, load_manifest
 
@@ -51,7 +52,7 @@ class ChannelSpec:
         engine = (before + (f"?{'&'.join(rest)}" if rest else "")) if own else spec
         given = {name: value for name, value in settings.items() if value is not None} | own
         if isinstance(count := given.get("permutations"), str):
-            if not count.isdecimal():
+            if not count.isdecimal() or len(count) > 9:
                 raise ConfigError("a whole number after permutations=", repr(count))
             given["permutations"] = int(count)
         return cls(engine, **given)
@@ -60,12 +61,16 @@ class ChannelSpec:
         """The spec itself, if what can be told without loading anything is in order.
 
         Raises:
-            ConfigError: there is no such prompt, or it makes no sense.
+            ConfigError: there is no such prompt, it makes no sense, or one cannot be asked so.
             UnknownEngine: nobody registered the engine.
         """
+        if self.permutations is not None and not 1 <= self.permutations <= MOST_PERMUTATIONS:
+            raise ConfigError(f"1 to {MOST_PERMUTATIONS} permutations of the options", str(self.permutations))
+        if self.calibration not in CALIBRATIONS:
+            raise ConfigError(f"one of {', '.join(CALIBRATIONS)} as the llm's calibration", repr(self.calibration))
         if self.prompt is not None:
             Prompt.load(self.prompt)
-        if not Path(self.engine.partition("?")[0]).is_dir():
+        if not Path(self.engine.partition("?")[0]).expanduser().is_dir():
             registry.find("llm", self.engine.partition(":")[0])
         return self
 
@@ -84,7 +89,7 @@ def open_llm(
         UnknownEngine: nobody registered it.
         EngineUnavailable: what the engine needs is not installed, not here, or does not answer.
     """
-    spec = _taught(ChannelSpec.parse(spec) if isinstance(spec, str) else spec)
+    spec = _taught((ChannelSpec.parse(spec) if isinstance(spec, str) else spec).check())
     prompt = Prompt.load(spec.prompt or DEFAULT)  # what is wrong with it is told before anything large is loaded
     orders = {"permutations": spec.permutations, "calibration": spec.calibration}
     machine = registry.understood("llm", spec.engine, device=device, offline=offline, announce=announce)
@@ -106,7 +111,7 @@ def open_or_explain(spec: ChannelSpec, **machine: Any) -> LlmChannel | Unavailab
 def _taught(spec: ChannelSpec) -> ChannelSpec:
     """Of a folder that ``convemo train llm`` made, or its ``--out``: the model in it, with the prompt that it was taught with."""
     name, mark, query = spec.engine.partition("?")
-    for folder in (Path(name), Path(name) / "model"):
+    for folder in (Path(name).expanduser(), Path(name).expanduser() / "model"):
         if (folder / MANIFEST).is_file() and (model := load_manifest(folder)).channel == "llm":
             once = model.manifest.get("permutations")  # of a model that knows the options in one order only
             engine, prompt = f"transformers:{folder}{mark}{query}", spec.prompt or str(folder / PROMPT)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -207,7 +208,7 @@ def _parse(argument: str | None, adapter: str | None) -> tuple[LlmSpec, dict[str
                 own[key] = kind(given[key])
             except ValueError as error:
                 raise ConfigError(f"{key} as a number", repr(given[key])) from error
-    shared = "&".join(f"{key}={given[key]}" for key in KEYS if key in given)
+    shared = urlencode({key: given[key] for key in KEYS if key in given})
     return LlmSpec.parse(f"{name}?{shared}" if shared else name, adapter), own
 
 

@@ -49,7 +49,7 @@ def train(
         config: a TOML file with the fields of `LlmConfig`.
         data: one file in our form whose lines name their ``split``, or the folder that holds one folder a corpus.
         out: the run's folder: ``log.jsonl``, ``checkpoint.pt``, ``best.pt``, ``predictions.jsonl`` and ``model/``, an adapter in PEFT's
-            form (or a whole checkpoint), to be used as ``llm="transformers:OUT"``.
+            form (or a whole checkpoint), to be used as ``llm="OUT"``.
         progress: called as ``progress(stage, completed, total)``.
         init: ``"transformers:PATH_OR_ID"``, the model to start from.
         seed: instead of the config's.

@@ -2,13 +2,16 @@
 
 import json
 import sqlite3
+from importlib.resources import files
 
 import pyarrow.parquet as pq
 import pytest
 
-from convemo import Analysis, ConfigError, ResultError
+from convemo import Analysis, AnalyzerConfig, ConfigError, ResultError
 from convemo.batch import Batch, run, tables
+from convemo.batch.identity import models_of
 from convemo.batch.inline import InlineEngine
+from convemo.batch.inputs import Input
 from tests.batch.trivial import LOG, NAME, write_calls
 
 
@@ -76,6 +79,31 @@ def test_two_files_of_one_content_are_one_call(tmp_path, log):
     (tmp_path / "in" / "copy.txt").write_text((tmp_path / "in" / "call000.txt").read_text())
     summary = batch(tmp_path / "in", out=tmp_path / "out")
     assert (summary.done, summary.duplicates) == (1, 1) and len(log()) == 1
+
+
+def test_of_two_files_of_one_content_the_other_stays_when_one_is_changed(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text("Ana: The same.\n")
+    batch(tmp_path / "a.txt", tmp_path / "b.txt", out=tmp_path / "out")
+    (tmp_path / "a.txt").write_text("Ana: Another.\n")
+    summary = batch(tmp_path / "a.txt", tmp_path / "b.txt", out=tmp_path / "out")
+    assert summary.ok and not summary.left
+    assert sorted(row["text"] for row in rows(tmp_path / "out")) == ["Another.", "The same."]
+
+
+def test_a_prompt_of_another_content_is_another_setting(tmp_path):
+    prompt = tmp_path / "mine.toml"
+    prompt.write_text((files("convemo.prompts") / "zero-shot-1.toml").read_text())
+    config = AnalyzerConfig(llm="openai:http://localhost:1/v1#m", llm_prompt=str(prompt))
+    before = models_of(config)["llm"]
+    prompt.write_text(prompt.read_text().replace("emotion", "feeling"))
+    assert models_of(config)["llm"] != before
+
+
+def test_an_input_named_by_a_way_out_of_the_folder_stays_in_it(tmp_path):
+    (tmp_path / "a.txt").write_text("Ana: Hello.\n")
+    batch(Input("../../evil", None, str(tmp_path / "a.txt")), out=tmp_path / "in" / "out")
+    assert not list(tmp_path.glob("evil*")) and len(rows(tmp_path / "in" / "out")) == 1
 
 
 def test_one_broken_file_fails_and_the_others_do_not(tmp_path):

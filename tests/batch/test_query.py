@@ -66,6 +66,18 @@ def test_bad_sql_says_what_is_wrong_with_it(results):
         Query(results, "SELECT colour FROM calls")
 
 
+def test_neither_a_query_nor_its_explanation_reaches_files_not_even_in_the_temporary_folder(results, tmp_path):
+    (tmp_path / "secret.txt").write_text("words")
+    for sql in (f"SELECT * FROM read_text('{tmp_path}/secret.txt')", f"EXPLAIN ANALYZE COPY calls TO '{tmp_path}/secret.txt'"):
+        with pytest.raises(ConfigError):
+            list(Query(results, sql))
+    assert (tmp_path / "secret.txt").read_text() == "words"
+
+
+def test_a_name_asked_for_twice_is_two_columns(results):
+    assert Query(results, "SELECT call, 1 AS call FROM calls").columns == ["call", "call_2"]
+
+
 def test_a_folder_without_results_is_told(tmp_path):
     with pytest.raises(ResultError, match="the results of convemo batch"):
         Query(tmp_path, "SELECT 1")

@@ -268,3 +268,14 @@ def test_another_machine_is_named_in_the_notes():
 def test_it_is_found_by_its_spec(vllm):
     one = registry.build("llm", f"openai:{vllm.url}#m")
     assert isinstance(one, OpenAIEngine) and one.address.model == "m"
+
+
+@pytest.mark.parametrize("argument", ["http://xn--/v1#m", "http://user:pa/ss@host/v1", "http://h\x01/v1", f"http://h/v1?read={'9' * 5000}"])
+def test_an_address_that_is_none_is_told_without_what_may_be_a_password(argument):
+    with pytest.raises(ConfigError) as told:
+        OpenAIEngine(argument)
+    assert "pa/ss" not in str(told.value)
+
+
+def test_a_server_that_asks_to_come_back_at_once_is_given_a_moment():
+    assert Patience(backoff_s=0.5).pause_s(1, asked_for_s=0.0) == 0.5

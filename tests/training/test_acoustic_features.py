@@ -91,8 +91,7 @@ def test_the_channel_answers_as_the_predictions_on_disk(run, data):
 
 def test_probabilities_before_the_rule_are_kept_beside(run):
     before, after = (np.array([line["probabilities"]["upset"] for line in lines(run[0] / name)]) for name in (UNRULED, PREDICTIONS))
-    np.testing.assert_array_equal(np.argsort(before), np.argsort(after))
-    assert np.abs(before - after).max() > 1e-3
+    np.testing.assert_array_equal(np.argsort(before), np.argsort(after))  # whichever rule dev prefers, none included
 
 
 def test_the_manifest_names_the_features_and_the_card_the_command(run):
