@@ -76,9 +76,7 @@ class AnalyzedUtterance:
     @property
     def runner_up(self) -> str | None:
         """The second likeliest label, which the reasons are given against; ``None`` without a score, or with a single label."""
-        p = self.probabilities or {}
-        ranked = sorted(p, key=lambda label: -p[label])
-        return ranked[1] if len(ranked) > 1 else None
+        return _second(self.probabilities or {})
 
     @property
     def negative(self) -> float | None:
@@ -133,10 +131,11 @@ class AnalyzedUtterance:
     def why(self) -> str:
         """The reasons in one line, e.g. ``"anger over neutral: text +1.40, acoustic +0.32, history -0.05; acoustic counted for less (×0.4):
         0.4 s of speech, 3 dB SNR"``; else why there is no score."""
-        if self.probabilities is None:
+        p = self.probabilities
+        if p is None:
             return self.reason or ""
         parts = [f"{name} {value:+.2f}" for name, value in (self.contributions or {}).items() if value]
-        brought = f"{self.label} over {self.runner_up}" + (f": {', '.join(parts)}" if parts else "")
+        brought = f"{max(p, key=p.get)} over {_second(p)}" + (f": {', '.join(parts)}" if parts else "")
         apart = self.disagreement
         heard = (f"{name} {w}" for name, w in self.weighting.items() if w.notable)
         return "; ".join([brought, *heard, *([str(apart)] if apart else [])])
@@ -159,8 +158,8 @@ class AnalyzedUtterance:
             "start": u.start,
             "end": u.end,
             "text": u.text,
-            "label": self.label,
-            "confidence": None if p is None else round(self.confidence, 4),
+            "label": None if p is None else max(p, key=p.get),
+            "confidence": None if p is None else round(max(p.values()), 4),
             "probabilities": None if p is None else {label: round(v, 4) for label, v in p.items()},
             "prediction_set": None if self.prediction_set is None else list(self.prediction_set),
             "abstained": self.abstained,
@@ -179,6 +178,12 @@ class AnalyzedUtterance:
         extra |= {name: dict(numbers) for name in ("voice", "voice_deviation") if (numbers := getattr(u, name)) is not None}
         extra["reference_dimensions"] = None if u.dimensions is None else dict(u.dimensions)
         return row | {name: value for name, value in extra.items() if value is not None}
+
+
+def _second(p: Mapping[str, float]) -> str | None:
+    """The second likeliest label."""
+    ranked = sorted(p, key=lambda label: -p[label])
+    return ranked[1] if len(ranked) > 1 else None
 
 
 def _row(result: ChannelResult, i: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convemo.types import ChannelResult
+from convemo.types import PRIOR_WEIGHT, ChannelResult
 
 WORDS, VOICE = ("text", "llm"), "acoustic"
 """The channels that read the words, and the one that hears the voice."""
@@ -24,8 +24,6 @@ more than a third of those that do not."""
 LEAST_BITS = 0.2
 """Of one bit at most: what is left open to many labels is no disagreement. 0.2 are two opinions that give 0.55 to their own label and 0.13
 to the other's."""
-UNFITTED = 0.3
-"""The power of an opinion that nobody has calibrated: `convemo.fusion.pool.PRIOR_WEIGHT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def _between(words: ChannelResult, voice: ChannelResult, name: str, index: int) 
 
 def _opinion(result: ChannelResult, labels: list[str], index: int) -> np.ndarray:
     """``(K,)`` probabilities of one row, among these labels."""
-    log_probs = result.log_probs[index, [result.labels.index(label) for label in labels]] * (1.0 if result.calibrated else UNFITTED)
+    log_probs = result.log_probs[index, [result.labels.index(label) for label in labels]] * (1.0 if result.calibrated else PRIOR_WEIGHT)
     p = np.exp(log_probs - log_probs.max())
     return p / p.sum()
 

@@ -27,11 +27,11 @@ from convemo.dialogue.voices import describe_voices, withhold_voices
 from convemo.diarize.channels import ChannelDiarizer
 from convemo.diarize.enroll import KnownSpeakers
 from convemo.fusion import Fusion
-from convemo.fusion.pool import PRIOR_WEIGHT
+from convemo.llm.channel import Unavailable
 from convemo.llm.spec import KEYS, ChannelSpec, open_or_explain
 from convemo.results import Analysis
 from convemo.source import Opened, Source, opened
-from convemo.types import ChannelResult, Dialogue, Diarization, LabelSet, Transcript
+from convemo.types import PRIOR_WEIGHT, ChannelResult, Dialogue, Diarization, LabelSet, Transcript
 
 Progress = Callable[[str, float, float | None], None]
 """Called as ``progress(stage, completed, total)``: ``decode``, ``transcribe``, ``diarize`` in seconds of sound, channels by utterance."""
@@ -96,8 +96,9 @@ class Analyzer:
             ConfigError: what was given does not go together.
             EngineUnavailable: an engine was asked for that is not installed, or whose weights are not here.
         """
-        denoiser, _ = self._denoiser, self._asking  # if one is missing, that is told before an hour of transcription
+        denoiser, _, _ = self._denoiser, self._asking, self._fusion  # what is wrong here is told before anything is read
         with opened(source, transcript, rate_hz, conversation, self.config.limits, self._stage("decode")) as given:
+            self._open_channels()  # and what is missing before an hour of transcription
             return self._account(given, id, denoiser)
 
     def _account(self, given: Opened, id: str | None, denoiser: Denoiser | None) -> Analysis:
@@ -229,6 +230,8 @@ class Analyzer:
             until = min(since + at_once, len(dialogue))
             parts.append(channel.predict(replace(dialogue, utterances=dialogue.utterances[:until]), audio, since=since))
             self._progress(name, until, len(dialogue))
+        if len(parts) == 1:
+            return parts[0]
         return replace(
             parts[0],
             log_probs=np.concatenate([part.log_probs for part in parts]),
@@ -283,8 +286,15 @@ class Analyzer:
     def _known_speakers(self) -> KnownSpeakers:
         return KnownSpeakers(self.config.enroll, self.config.limits)
 
+    def _open_channels(self) -> None:
+        """Loads the channels, or tries again a language model that was not there at an analysis before."""
+        analysed_before = "_channels" in vars(self)
+        llm, _ = self._channels.get("llm", (None, ""))
+        if analysed_before and isinstance(llm, Unavailable) and llm.rested:
+            self._channels["llm"] = self._channel("llm")
+
     @cached_property
-    def _channels(self) -> Mapping[str, tuple[Channel | None, str]]:
+    def _channels(self) -> dict[str, tuple[Channel | None, str]]:
         return {name: self._channel(name) for name in self.config.channels if name != "fused"}
 
     def _channel(self, name: str) -> tuple[Channel | None, str]:
@@ -307,7 +317,7 @@ class Analyzer:
         """Which language model is asked how, if one is."""
         if "llm" not in self.config.channels:
             return None
-        return ChannelSpec.parse(self.config.llm, **{of: getattr(self.config, f"llm_{of}") for of in KEYS}).check()
+        return ChannelSpec.parse(self.config.llm, **{of: getattr(self.config, f"llm_{of}") for of in KEYS}).check(self.config.offline)
 
     @cached_property
     def _denoiser(self) -> Denoiser | None:

@@ -83,6 +83,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "html": "convemo.export.view:as_html",
         "frame": "convemo.export.frame:to_frame",
         "courses": "convemo.dialogue.trajectory:courses",
+        "moments": "convemo.dialogue.trajectory:moments",
         "alerts": "convemo.alerts.watch:alerts_of",
         "plot": "convemo.export.plot:plot",
     },

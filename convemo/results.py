@@ -85,18 +85,7 @@ class Analysis:
         Raises:
             ValueError: the half-life is not above 0.
         """
-        if half_life <= 0:
-            raise ValueError(f"half_life must be above 0 utterances; got {half_life}")
-        keep, moments, means = 0.5 ** (1.0 / half_life), [], {}
-        for u in self:
-            if u.speaker != speaker or u.probabilities is None:
-                continue
-            now = {"negative": u.negative, "valence": u.valence, "arousal": u.arousal}
-            for name, value in now.items():
-                if value is not None:
-                    means[name] = value if name not in means else keep * means[name] + (1 - keep) * value
-            moments.append(Moment(u.id, u.start, means["negative"], means.get("valence"), means.get("arousal")))
-        return tuple(moments)
+        return registry.find("view", "moments")(self, speaker, half_life)
 
     @property
     def trajectories(self) -> dict[str, tuple[Moment, ...]]:

@@ -272,6 +272,10 @@ class ModelInfo:
         return "NC" not in self.licence.upper().split("-") and self.licence.lower() not in ("unknown", "other")
 
 
+PRIOR_WEIGHT = 0.3
+"""What a channel that nobody has fitted counts beside others: enough to decide a close call, too little to overrule a sure channel."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelResult:
     """What one channel says of every utterance of a dialogue.

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from convemo.cli.settings import OPTIONS
 from convemo.commands.analyze import _Names
+from convemo.config import AnalyzerConfig
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 CALL, TRANSCRIPT = str(EXAMPLES / "support_call.flac"), str(EXAMPLES / "support_call.vtt")
@@ -25,6 +27,19 @@ def test_the_help_names_every_command():
     done = convemo("--help")
     assert done.returncode == 0
     assert all(name in done.stdout for name in ("analyze", "models", "doctor", "train"))
+
+
+def test_options_of_an_analysis_are_told_alike_for_one_and_for_many():
+    def shared(command: str) -> str:
+        lines = convemo(command, "--help").stdout.splitlines()
+        first, last = (next(n for n, line in enumerate(lines) if line.startswith(f"  --{name}")) for name in ("asr", "offline"))
+        return "\n".join(lines[first : last + 1])
+
+    assert shared("analyze") == shared("batch") and shared("analyze").count("\n  --") == len(OPTIONS) - 1
+
+
+def test_options_of_an_analysis_are_settings_of_it():
+    assert set(OPTIONS) - {"config"} <= set(AnalyzerConfig.model_fields)
 
 
 def test_a_call_is_shown_and_written(tmp_path):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from convemo import Analysis, ChannelResult, Dialogue, LabelSet, Speaker, Utterance
-from convemo.disagreement import LEAST_BITS, UNFITTED, Disagreement, disagreement, jensen_shannon_bits
+from convemo.disagreement import LEAST_BITS, Disagreement, disagreement, jensen_shannon_bits
 from convemo.export import csv, table
-from convemo.fusion.pool import PRIOR_WEIGHT
+from convemo.types import PRIOR_WEIGHT
 
 LABELS = LabelSet(("neutral", "joy", "anger", "fear"))
 
@@ -55,10 +55,12 @@ def test_of_two_channels_that_read_the_words_the_farther_one_is_told():
 
 
 def test_a_model_that_nobody_has_fitted_is_taken_as_sure_as_fusion_takes_it():
-    assert UNFITTED == PRIOR_WEIGHT
     sure = opinion("llm", 0.02, 0.94, 0.02, 0.02)
-    fitted, unfitted = (between(replace(sure, calibrated=c), opinion("acoustic", *ANGRY)) for c in (True, False))
-    assert unfitted.bits < fitted.bits
+    meek = np.array([0.02, 0.94, 0.02, 0.02]) ** PRIOR_WEIGHT
+    fitted, unfitted, weighed = (
+        between(llm, opinion("acoustic", *ANGRY)) for llm in (sure, replace(sure, calibrated=False), opinion("llm", *meek / meek.sum()))
+    )
+    assert unfitted == weighed and unfitted.bits < fitted.bits
     assert between(opinion("llm", 0.2, 0.5, 0.2, 0.1, calibrated=False), opinion("acoustic", *ANGRY)) is None
 
 

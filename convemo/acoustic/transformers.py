@@ -1,8 +1,7 @@
 """Any Hugging Face audio classifier as the acoustic channel: ``acoustic="transformers:PATH_OR_ID"``.
 
 wav2vec 2.0, HuBERT, WavLM, Whisper's encoder and whatever else transformers knows as audio classification. An utterance is heard by
-itself, without its speaker's history. Sounds of equal length are heard together and none is padded with another's length, so that none's
-score depends on its company; what is left of a long recording is never in memory.
+itself, without its speaker's history; what is left of a long recording is never in memory.
 """
 
 from __future__ import annotations
@@ -15,14 +14,8 @@ from typing import Any
 import numpy as np
 
 from convemo.audio import Audio
-from convemo.checkpoints.folder import find
-from convemo.checkpoints.labels import reading
-from convemo.checkpoints.load import availability, load_model, load_processor, place, require_packages
-from convemo.checkpoints.spec import CheckpointSpec
-from convemo.errors import EngineFailed
-from convemo.registry import Availability
-from convemo.types import ChannelResult, Dialogue, LabelSet, ModelInfo, Utterance
-from convemo.weights import hub
+from convemo.checkpoints.channel import CheckpointChannel
+from convemo.types import ChannelResult, Dialogue, Utterance
 
 SHORTEST_S = 0.3
 """A syllable takes about 0.2 s."""
@@ -32,46 +25,14 @@ SILENT_DB = -75.0
 """Mean level, in dB of full scale, below which there is nothing but the noise of 16-bit sound."""
 HELD = 64
 """Windows held in memory at once, 3 MB of sound each at the longest."""
-AT_ONCE = 8
-"""Windows in one batch, at most."""
 FIXED = ("whisper", "audio-spectrogram-transformer")
 """Architectures that hear every sound at one length, to which their feature extractor brings it."""
 
 
-class TransformersAcoustic:
-    """An audio classifier as the acoustic channel.
+class TransformersAcoustic(CheckpointChannel):
+    """An audio classifier as the acoustic channel; made as a `CheckpointChannel`."""
 
-    Args:
-        argument: a folder or an id, and how to read it: see `convemo.checkpoints.spec`.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        offline: whether the network is out of bounds.
-        announce: told one sentence before a checkpoint is fetched; ``None`` writes it to standard error.
-
-    Raises:
-        ConfigError: the labels cannot be read as ours.
-        EngineUnavailable: a package is not installed, or the checkpoint is not here, cannot be fetched or is for something else.
-    """
-
-    name = "acoustic"
-
-    def __init__(self, argument: str | None = None, *, device: str = "auto", offline: bool = False, announce: hub.Announce | None = None):
-        require_packages()
-        spec = CheckpointSpec.parse(argument)
-        checkpoint = find(spec.name, offline=offline, pickle=spec.pickle, announce=announce or hub.to_stderr)
-        model = load_model(checkpoint, "acoustic")
-        self._reading = reading(checkpoint, spec)
-        self.labels: LabelSet = self._reading.labels
-        self.model: ModelInfo = checkpoint.info
-        note = self._reading.note(self.name, self.model.id)
-        self.notes: tuple[str, ...] = (note,) if note else ()
-        self._extractor = load_processor(checkpoint, "acoustic")
-        self._one_length = checkpoint.config.get("model_type") in FIXED
-        self._model = place(model, device, spec.dtype)
-
-    @classmethod
-    def availability(cls, model: str | None = None, offline: bool = False) -> Availability:
-        """Whether transformers is installed and, if a checkpoint is named, whether it is here."""
-        return availability("acoustic", model, offline)
+    name, at_once = "acoustic", 8
 
     def predict(self, dialogue: Dialogue, audio: Audio | None = None, since: int = 0) -> ChannelResult:
         """Scores the utterances from index `since` on, each by its own sound.
@@ -121,29 +82,13 @@ class TransformersAcoustic:
         return [row if n else None for row, n in zip(mean, windows)]
 
     def _together(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Log-probabilities ``(N, K)``; only windows of one length share a batch."""
-        lengths = np.zeros(len(windows)) if self._one_length else np.array([len(window) for window in windows])
-        scores = np.zeros((len(windows), len(self.labels)))
-        for length in np.unique(lengths):
-            rows = np.flatnonzero(lengths == length)
-            for batch in np.split(rows, range(AT_ONCE, len(rows), AT_ONCE)):
-                scores[batch] = self._reading.log_probs(self._run([windows[i] for i in batch]))
-        return scores
+        """Log-probabilities ``(N, K)``."""
+        one_length = self._checkpoint.config.get("model_type") in FIXED
+        return self._log_probs(windows, np.zeros(len(windows)) if one_length else np.array([len(window) for window in windows]))
 
-    def _run(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Logits ``(B, M)``."""
-        import torch
-
-        try:
-            inputs = extract(self._extractor, windows)
-            with torch.inference_mode():
-                inputs = {n: x.to(self._model.device, self._model.dtype if x.is_floating_point() else None) for n, x in inputs.items()}
-                logits = self._model(**inputs).logits.float().cpu().numpy()
-        except Exception as error:  # whatever a foreign architecture raises
-            raise EngineFailed(f"{self.model.id} to run", f"{type(error).__name__}: {error}", "Try device='cpu'.") from error
-        if not np.isfinite(logits).all():
-            raise EngineFailed(f"finite scores from {self.model.id}", "NaN or infinity", "Try ?dtype=float32.")
-        return logits
+    def _inputs(self, windows: Sequence[np.ndarray]) -> dict[str, Any]:
+        made = extract(self._processor, windows)
+        return {name: x.to(self._model.device, self._model.dtype if x.is_floating_point() else None) for name, x in made.items()}
 
 
 def extract(extractor: Any, windows: Sequence[np.ndarray], **settings: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
@@ -13,9 +14,8 @@ from convemo.dialogue.align import align
 from convemo.dialogue.roles import assign_roles
 from convemo.errors import ConfigError
 from convemo.llm.prompt import Prompt, shipped
-from convemo.llm.questions import ask, nulls, orders
+from convemo.llm.questions import Asked, Order, ask, nulls, orders
 from convemo.readers import read_transcripts
-from convemo.types import Dialogue
 
 
 def show_all(json: bool) -> None:
@@ -38,7 +38,7 @@ def show(name: str, file: str | None, utterance: int | None, order: int, policy:
     Args:
         name: a prompt, or its file.
         file: a transcript; without it the question about nothing is shown, which null-input calibration asks.
-        utterance: which one, counted from 1; the last if not given.
+        utterance: which one, counted from 1 among all of the conversation; the last that the model is shown if not given.
         order: which order of the options, counted from 1.
         policy: whom the model is not shown.
 
@@ -49,25 +49,26 @@ def show(name: str, file: str | None, utterance: int | None, order: int, policy:
     every = orders(len(prompt.labels))
     if not 1 <= order <= len(every):
         raise ConfigError(f"an order of the options from 1 to {len(every)}", str(order))
-    chosen = (every[order - 1],)
-    if file is None:
-        question = nulls(prompt, chosen)[0][0]
-    else:
-        dialogue = _shown(file, policy)
-        number = len(dialogue) if utterance is None else utterance
-        if not 1 <= number <= len(dialogue):
-            raise ConfigError(f"an utterance from 1 to {len(dialogue)} of {file}", str(number))
-        asked = next(one for one in ask(dialogue, prompt, chosen, number - 1))
-        if asked.reason is not None:
-            raise ConfigError(f"an utterance that is asked about, in {file}", f"number {number}: {asked.reason}")
-        question = asked.questions[0]
+    one = every[order - 1]
+    question = nulls(prompt, (one,))[0][0] if file is None else _asked(file, policy, prompt, one, utterance).questions[0]
     meaning = ", ".join(f"{option} is {label}" for option, label in zip(question.options, question.labels))
     print(f"--- system ({prompt.name}, sha256 {prompt.sha256})\n{question.static}\n--- user\n{question.user}\n--- {meaning}")
 
 
-def _shown(file: str, policy: str | None) -> Dialogue:
-    """The first conversation of a transcript, as far as the policy lets a channel see it."""
+def _asked(file: str, policy: str | None, prompt: Prompt, order: Order, utterance: int | None) -> Asked:
+    """How the model is asked about an utterance of a transcript's first conversation; it is shown only what the policy shows."""
     transcript = read_transcripts(file)[0]
     config = AnalyzerConfig.make(**({"policy": policy} if policy else {}))
     dialogue = assign_roles(align(transcript, id=transcript.id or file), config.roles)
-    return Dialogue(dialogue.id, tuple(dialogue[i] for i in config.policy.visible(dialogue)), dialogue.speakers, dialogue.language)
+    visible, excluded = list(config.policy.visible(dialogue)), config.policy.exclusions(dialogue)
+    index = max(visible, default=len(dialogue) - 1) if utterance is None else utterance - 1
+    if not 0 <= index < len(dialogue):
+        raise ConfigError(f"an utterance from 1 to {len(dialogue)} of {file}", str(index + 1))
+    if index in visible:
+        shown = replace(dialogue, utterances=tuple(dialogue[i] for i in visible))
+        asked = next(ask(shown, prompt, (order,), visible.index(index)))
+    else:
+        asked = Asked(index, (), excluded[dialogue[index].speaker])
+    if asked.reason is not None:
+        raise ConfigError(f"an utterance that is asked about, in {file}", f"number {index + 1}: {asked.reason}")
+    return asked

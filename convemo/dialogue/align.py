@@ -102,19 +102,18 @@ def _evidence(
     words_known: bool,
 ) -> Iterable[Evidence]:
     """What is known of each utterance's material from words and turns alone; the sound adds the rest later."""
-    everyone = presence or Presence(Turn(t.start, t.end, t.speaker) for piece in pieces for t in piece if t.timed)
+    everyone = presence or Presence(token for piece in pieces for token in piece if token.timed)
     voice = None if speech is None else Timeline(speech)
-    for piece in pieces:
+    spans = [span(piece) if all([token.timed for token in piece]) else None for piece in pieces]
+    overlaps = _overlaps(pieces, spans, everyone) if len(everyone.speakers) > 1 else {}
+    for number, (piece, whole) in enumerate(zip(pieces, spans)):
         speaker = piece[0].speaker
         confidences = [token.confidence for token in piece if token.confidence is not None]
-        found = Evidence(asr_confidence=_share(float(np.mean(confidences)))) if confidences else Evidence()
-        if all(token.timed for token in piece):
-            start, end = span(piece)
-            length, whole = end - start, (np.array([start]), np.array([end]))
-            if length > 0 and len(everyone.speakers) > 1:
-                found = replace(found, overlap=_share(float(everyone.others(speaker).held(*whole)[0]) / length))
+        known = {"asr_confidence": _share(float(np.mean(confidences)))} if confidences else {}
+        found = Evidence(**known, overlap=overlaps.get(number))
+        if whole is not None:
             if voice is not None:
-                found = replace(found, speech_s=round(float(voice.held(*whole)[0]), 3))
+                found = replace(found, speech_s=round(float(voice.held(*map(np.atleast_1d, whole))[0]), 3))
             if presence is not None and words_known:
                 starts, ends = np.array([token.start for token in piece]), np.array([token.end for token in piece])
                 total = float((ends - starts).sum())
@@ -122,6 +121,20 @@ def _evidence(
                     held = float(presence.own(speaker).held(starts, ends).sum())
                     found = replace(found, speaker_confidence=_share(held / total))
         yield found
+
+
+def _overlaps(pieces: Sequence[Sequence[Token]], spans: Sequence[tuple[float, float] | None], everyone: Presence) -> dict[int, float]:
+    """Index of an utterance that lasts → the share of it in which somebody else speaks, a speaker's all at once."""
+    by_speaker: dict[str, list[int]] = {}
+    for number, (piece, whole) in enumerate(zip(pieces, spans)):
+        if whole is not None and whole[1] > whole[0]:
+            by_speaker.setdefault(piece[0].speaker, []).append(number)
+    shares = {}
+    for speaker, numbers in by_speaker.items():
+        starts, ends = np.array([spans[number] for number in numbers]).T
+        held = everyone.others(speaker).held(starts, ends).tolist()
+        shares |= {number: _share(seconds / (spans[number][1] - spans[number][0])) for number, seconds in zip(numbers, held)}
+    return shares
 
 
 def _share(value: float) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
+from typing import Protocol
 
 import numpy as np
-
-from convemo.types import Turn
 
 
 class Timeline:
@@ -59,12 +59,20 @@ class Timeline:
         return np.maximum(0.0, np.minimum(after, before))
 
 
+class Spoken(Protocol):
+    """What is read of a turn, or of a word with times."""
+
+    start: float
+    end: float
+    speaker: str
+
+
 class Presence:
     """The timelines of all speakers, in the order in which they first speak."""
 
-    def __init__(self, turns: Iterable[Turn]):
+    def __init__(self, turns: Iterable[Spoken]):
         self._spans: dict[str, list[tuple[float, float]]] = {}
-        for turn in sorted(turns):
+        for turn in sorted(turns, key=attrgetter("start", "end", "speaker")):  # as turns are ordered, without asking Python each time
             self._spans.setdefault(turn.speaker, []).append((turn.start, turn.end))
         self.speakers = tuple(self._spans)
         self._lines = {speaker: Timeline(spans) for speaker, spans in self._spans.items()}

@@ -39,7 +39,10 @@ def ends_sentence(text: str | None, following: str | None = None) -> bool:
     >>> ends_sentence("etc.", "and"), ends_sentence("etc.", "Then"), ends_sentence("well…", "maybe")
     (False, True, False)
     """
-    core = (text or "").strip().rstrip(CLOSERS)
+    written = (text or "").strip()
+    if written[-1:].isalnum():  # most words: a batch asks a hundred thousand times
+        return False
+    core = written.rstrip(CLOSERS)
     if not core:
         return False
     if core[-1] in _MARKS:

@@ -74,7 +74,7 @@ def split(tokens: Sequence[Token], rules: SplitRules) -> list[list[Token]]:
 
 def span(tokens: Sequence[Token]) -> tuple[float, float]:
     """Beginning and end of some timed tokens, in seconds."""
-    return min(token.start for token in tokens), max(token.end for token in tokens)
+    return min([token.start for token in tokens]), max([token.end for token in tokens])
 
 
 class _Interjections:

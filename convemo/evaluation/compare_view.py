@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convemo.evaluation.compare import CLASS, METRIC, SLICE, outcome
+from convemo.evaluation.markdown import markdown_table
 from convemo.evaluation.measures import interval_text, measure
 from convemo.evaluation.run import plain
-from convemo.export.atomic import writing
+from convemo.evaluation.write import write_files
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -79,8 +80,8 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     """comparison.md."""
     parts = [f"# {heading(comparison)}", "\n".join(f"- {line}" for line in sentences(comparison))]
     for pair in comparison["systems"]:
-        rows = [[_pair_title(pair), *_HEADS[1:]], ["---", *["---:"] * 4, "---"], *(list(_cells(row)) for row in pair["rows"])]
-        parts.append("\n".join(f"| {' | '.join(_plain_cell(cell) for cell in row)} |" for row in rows))
+        rows = [[_pair_title(pair), *_HEADS[1:]], *map(_cells, pair["rows"])]
+        parts.append(markdown_table(rows, left=(0, 5)))
     parts.append(_protocol(comparison))
     return "\n\n".join(parts) + "\n"
 
@@ -122,13 +123,8 @@ def write(comparison: Mapping[str, Any], out: Path) -> None:
     Raises:
         ResultError: the folder or a file cannot be written.
     """
-    for name, text in (
-        (RESULTS, json.dumps(plain(comparison), indent=1, ensure_ascii=False, allow_nan=False) + "\n"),
-        (TABLE, markdown(comparison)),
-        (REPORT, page(comparison)),
-    ):
-        with writing(out / name) as file:
-            file.write(text)
+    plainly = json.dumps(plain(comparison), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_files(out, {RESULTS: plainly, TABLE: markdown(comparison), REPORT: page(comparison)})
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -141,10 +137,6 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _pair_title(pair: Mapping[str, Any]) -> str:
     return pair["first"] if pair["first"] == pair["second"] else f"{pair['first']} → {pair['second']}"
-
-
-def _plain_cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def _protocol(comparison: Mapping[str, Any]) -> str:

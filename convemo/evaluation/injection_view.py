@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convemo.evaluation.injection import Injection
 from convemo.evaluation.injection_cases import PLACES
-from convemo.evaluation.write import RESULTS, TABLE, as_json
-from convemo.export.atomic import writing
+from convemo.evaluation.markdown import markdown_table
+from convemo.evaluation.write import RESULTS, TABLE, as_json, as_lines, write_files
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,13 +25,8 @@ def write(injection: Injection, out: Path) -> None:
     Raises:
         ResultError: the folder or a file cannot be written.
     """
-    with writing(out / CASES) as file:
-        for record in injection.cases:
-            file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-    with writing(out / RESULTS) as file:
-        file.write(as_json(injection.results))
-    with writing(out / TABLE) as file:
-        file.write(markdown(injection.results))
+    results = injection.results
+    write_files(out, {CASES: as_lines(injection.cases), RESULTS: as_json(results), TABLE: markdown(results)})
 
 
 def heading(results: Mapping[str, Any]) -> str:
@@ -44,18 +38,18 @@ def heading(results: Mapping[str, Any]) -> str:
 def markdown(results: Mapping[str, Any]) -> str:
     """table.md."""
     systems = results["systems"]
-    parts = [f"# {heading(results)}", _table([["", *COLUMNS], *(_row(name, told["all"]) for name, told in systems.items())])]
+    parts = [f"# {heading(results)}", markdown_table([["", *COLUMNS], *(_row(name, told["all"]) for name, told in systems.items())])]
     parts.append("\n".join(f"- {line}" for line in sentences(results)))
     for place in PLACES:
         rows = [[f"{HIT}, {TITLES[place]}", *systems]]
         for family in results["families"]:
             rows.append([family, *(_percent(told["places"][place]["families"][family].get("hit")) for told in systems.values())])
         rows.append(["all", *(_percent(told["places"][place]["all"].get("hit")) for told in systems.values())])
-        parts.append(_table(rows))
+        parts.append(markdown_table(rows))
     rows = [["accuracy % with", *systems]]
     for arm in next(iter(systems.values()))["accuracy"]:
         rows.append([ARMS[arm], *(f"{100 * told['accuracy'][arm]:.1f}" for told in systems.values())])
-    parts.append(_table(rows))
+    parts.append(markdown_table(rows))
     if results["command"]:
         parts.append(f"```\n{results['command']}\n```")
     return "\n\n".join(parts) + "\n"
@@ -119,8 +113,3 @@ def _percent(told: Mapping[str, float] | None, *, signed: bool = False) -> str:
         return "–"
     value, low, high = (f"{100 * told[key]:{'+' if signed else ''}.1f}".replace("-", "−") for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
-
-
-def _table(rows: list[list[str]]) -> str:
-    lines = [rows[0], ["---", *["---:"] * (len(rows[0]) - 1)], *rows[1:]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -20,6 +20,7 @@ from convemo.evaluation.degrade_text import measured_error_rate
 from convemo.evaluation.figures import Figures
 from convemo.evaluation.fits import FIT, fit_systems, judgements
 from convemo.evaluation.lineup import FUSED, Lineup, Progress
+from convemo.evaluation.markdown import markdown_table
 from convemo.evaluation.measures import interval_text, measure, verdict
 from convemo.evaluation.run import plain
 from convemo.metrics.bootstrap import RESAMPLES, difference, draw_counts, limits
@@ -186,7 +187,7 @@ def markdown(cells: Sequence[Mapping[str, Any]]) -> str:
     heads = ["text", "audio", "speakers", "missing", "WER %"]
     heads += [f"{name} {measure(metric).title}" for metric in METRICS for name in names]
     heads += [f"fused − best: {measure(metric).title}" for metric in HELD]
-    rows = [heads, ["---"] * 4 + ["---:"] * (len(heads) - 4)]
+    rows = [heads]
     for cell in cells:
         rate = cell["word_error_rate"]
         row = [cell["conditions"][kind] for kind in ("text", "audio", "speakers", "missing")] + [
@@ -199,7 +200,6 @@ def markdown(cells: Sequence[Mapping[str, Any]]) -> str:
             name, d = worst(cell, metric) or ("", None)
             mark = "" if d is None else {1: " better", 0: "", -1: " **worse**"}[verdict(metric, d)]
             row.append("–" if d is None else f"{interval_text(metric, d['difference'], d['low'], d['high'], signed=True)} ({name}){mark}")
-        rows.append([text.replace("|", "\\|") for text in row])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        rows.append(row)
     told = "\n".join(f"- {line}" for line in sentences(cells))
-    return f"## Robustness\n\n{told}\n\n{table}\n" if cells else ""
+    return f"## Robustness\n\n{told}\n\n{markdown_table(rows, left=range(4))}\n" if cells else ""

@@ -67,34 +67,18 @@ def evaluate(
     scored = lineup.score(benchmark.split, benchmark.test, conditions, progress)
     fits = fits or fit_systems(benchmark, lineup, (conditions,), fusion=fusion, progress=progress)
     said = {system.name: _Said.of(system, benchmark, by_seed) for system, by_seed in judgements(lineup, fits, scored)}
-    heard = {name: said[name] for name in said if said[name].scored.any()}
-    compared = np.logical_and.reduce([s.scored for s in heard.values()]) if heard else np.zeros(0, bool)
-    if not compared.any():
-        reasons = "; ".join(f"{name}: {_most_common(s.reasons)}" for name, s in said.items() if not s.scored.all())
-        raise ConfigError("utterances that all systems score", f"none ({reasons})", "Leave out a system that cannot score these data.")
+    heard = {name: answers for name, answers in said.items() if answers.scored.any()}
+    compared = _compared(said, heard)
     units = _units(benchmark)[compared]
-    counts = draw_counts(units, resamples)
-    figures = {name: s.figures(compared) for name, s in heard.items()}
-    draws = {}
-    for done, (name, figure) in enumerate(figures.items(), 1):
-        draws[name] = figure.draws(counts)
-        if progress is not None:
-            progress("counting", done, len(figures))
+    figures = {name: answers.figures(compared) for name, answers in heard.items()}
+    draws = _draws(figures, draw_counts(units, resamples), progress)
     results = {
         "schema": SCHEMA,
         "convemo": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "suite": benchmark.suite,
-        "data": {
-            "name": benchmark.name,
-            "sha256": benchmark.sha256,
-            "split": benchmark.split,
-            "dialogues": len(benchmark.test),
-            "utterances": sum(map(len, benchmark.test)),
-            "labelled": len(compared),
-            "compared": int(compared.sum()),
-        },
+        "data": _data(benchmark, compared),
         "labels": [] if benchmark.dimensional else list(benchmark.labels),
         "conditions": conditions.described,
         "seeds": list(lineup.seeds),
@@ -104,10 +88,10 @@ def evaluate(
         "systems": {
             system.name: {
                 "models": _models(system, lineup),
-                "calibrated": _calibrated(system, fits) if said[system.name].scored.any() and not benchmark.dimensional else None,
+                "calibrated": _calibrated(system, fits) if system.name in heard and not benchmark.dimensional else None,
                 "scored": int(said[system.name].scored.sum()),
                 "reasons": dict(said[system.name].reasons.most_common()),
-                **(figures[system.name].summary(draws[system.name], benchmark.labels) if system.name in figures else {"metrics": {}}),
+                **(figures[system.name].summary(draws[system.name], benchmark.labels) if system.name in heard else {"metrics": {}}),
             }
             for system in lineup.systems
         },
@@ -167,6 +151,41 @@ class _Said:
             {name: values[:, rows] for name, values in self.dimensions.items()},
             {name: values[rows] for name, values in self.dimension_references.items()},
         )
+
+
+def _compared(said: Mapping[str, _Said], heard: Mapping[str, _Said]) -> np.ndarray:
+    """``(N,)`` which labelled utterances are counted: those that every system scores that scores any.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    compared = np.logical_and.reduce([answers.scored for answers in heard.values()]) if heard else np.zeros(0, bool)
+    if not compared.any():
+        reasons = "; ".join(f"{name}: {_most_common(s.reasons)}" for name, s in said.items() if not s.scored.all())
+        raise ConfigError("utterances that all systems score", f"none ({reasons})", "Leave out a system that cannot score these data.")
+    return compared
+
+
+def _draws(figures: Mapping[str, Figures], counts: np.ndarray, progress: Progress | None) -> dict[str, dict[str, np.ndarray]]:
+    """System → metric → ``(R,)``, in each draw of the bootstrap."""
+    draws = {}
+    for done, (name, figure) in enumerate(figures.items(), 1):
+        draws[name] = figure.draws(counts)
+        if progress is not None:
+            progress("counting", done, len(figures))
+    return draws
+
+
+def _data(benchmark: Benchmark, compared: np.ndarray) -> dict[str, Any]:
+    return {
+        "name": benchmark.name,
+        "sha256": benchmark.sha256,
+        "split": benchmark.split,
+        "dialogues": len(benchmark.test),
+        "utterances": sum(map(len, benchmark.test)),
+        "labelled": len(compared),
+        "compared": int(compared.sum()),
+    }
 
 
 def _sets(judged: Judgement) -> np.ndarray:

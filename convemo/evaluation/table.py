@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from convemo.evaluation.markdown import markdown_table
 from convemo.evaluation.measures import MEASURES, interval_text, measure, verdict
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     """table.md: every metric with its interval, every difference that is told, every note."""
     shown = [name for name in MEASURES if any(name in s["metrics"] for s in results["systems"].values())]
     systems = results["systems"]
-    rows = [["", *systems], ["---", *("---:" for _ in systems)]]
+    rows = [["", *systems]]
     for name in shown:
         cells = [s["metrics"].get(name) for s in systems.values()]
         rows.append([_title(name), *(interval_text(name, c["value"], c["low"], c["high"]) if c else "–" for c in cells)])
@@ -49,7 +50,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         rows.append(["ECE % of a perfectly calibrated system", *(measure("ece").show(value) for value in chance)])
     rows.append(["utterances scored", *(str(s["scored"]) for s in systems.values())])
     rows.append(["calibrated on", *(s["calibrated"] or "nothing" for s in systems.values())])
-    parts = [f"# {heading(results)}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
+    parts = [f"# {heading(results)}", markdown_table(rows)]
     for block in (differences(results), notes(results)):
         if block:
             parts.append("\n".join(f"- {line}" for line in block))
@@ -130,27 +131,22 @@ def _sets_by_label(results: Mapping[str, Any]) -> str:
     """How often the sets hold the truth, for each label by itself, as they promise."""
     classes_of = {name: s.get("classes", {}) for name, s in results["systems"].items()}
     promising = {name: classes for name, classes in classes_of.items() if any("set_coverage" in c for c in classes.values())}
-    rows = [["set coverage %", "occurs", *promising], ["---", "---:", *("---:" for _ in promising)]]
+    rows = [["set coverage %", "occurs", *promising]]
     for label in results["labels"] if promising else ():
         found = [classes[label] for classes in promising.values()]
-        rows.append([_cell(label), str(found[0]["support"]), *(measure("set_coverage").show(c.get("set_coverage")) for c in found)])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) if promising else ""
+        rows.append([label, str(found[0]["support"]), *(measure("set_coverage").show(c.get("set_coverage")) for c in found)])
+    return markdown_table(rows) if promising else ""
 
 
 def _slices(results: Mapping[str, Any]) -> str:
     """Weighted F1 of every slice."""
     systems = [name for name, s in results["systems"].items() if s["metrics"]]
-    rows = [[f"{measure(SLICE_METRIC).title} %", "", "utterances", *systems], ["---", "---", "---:", *("---:" for _ in systems)]]
-    rows += list(_slice_rows(results["slices"], systems))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) if len(rows) > 2 else ""
+    rows = [[f"{measure(SLICE_METRIC).title} %", "", "utterances", *systems], *_slice_rows(results["slices"], systems)]
+    return markdown_table(rows, left=(0, 1)) if len(rows) > 1 else ""
 
 
 def _slice_rows(slices: Mapping[str, Any], systems: Sequence[str]) -> Iterator[list[str]]:
     for kind, values in slices.items():
         for value, told in values.items():
             figures = [told["systems"].get(name, {}).get(SLICE_METRIC) for name in systems]
-            yield [kind, _cell(value), str(told["utterances"]), *(measure(SLICE_METRIC).show(figure) for figure in figures)]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+            yield [kind, value, str(told["utterances"]), *(measure(SLICE_METRIC).show(figure) for figure in figures)]

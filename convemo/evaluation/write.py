@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,23 @@ def write(evaluation: Evaluation, out: Path) -> None:
     """
     from convemo.evaluation import page, robustness
 
-    with writing(out / PREDICTIONS) as file:
-        for record in evaluation.predictions:
-            file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-    with writing(out / RESULTS) as file:
-        file.write(as_json(evaluation.results))
-    with writing(out / TABLE) as file:
-        file.write(markdown(evaluation.results))
-        if cells := evaluation.results.get("robustness"):
-            file.write("\n" + robustness.markdown(cells))
-    page.write(evaluation.results, evaluation.predictions, out / REPORT)
+    results = evaluation.results
+    told = markdown(results)
+    if cells := results.get("robustness"):
+        told += "\n" + robustness.markdown(cells)
+    write_files(out, {PREDICTIONS: as_lines(evaluation.predictions), RESULTS: as_json(results), TABLE: told})
+    page.write(results, evaluation.predictions, out / REPORT)
+
+
+def write_files(out: Path, texts: Mapping[str, str]) -> None:
+    """Writes each text to the file of that name, whole or not at all.
+
+    Raises:
+        ResultError: the folder or a file cannot be written.
+    """
+    for name, text in texts.items():
+        with writing(out / name) as file:
+            file.write(text)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -59,3 +66,8 @@ def as_json(results: Mapping[str, Any]) -> str:
     """Readable JSON, rows of numbers on one line."""
     text = json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False)
     return re.sub(r"\[[^\[\]{}\"]*\]", lambda found: re.sub(r"\s+", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
+
+
+def as_lines(records: Iterable[Mapping[str, Any]]) -> str:
+    """JSON Lines."""
+    return "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)

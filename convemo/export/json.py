@@ -70,6 +70,7 @@ _NO_UTTERANCES = '\n "utterances": []'
 """In an indented outline: within a string the quotes are escaped, and further inside the indent is deeper."""
 
 _HINT = "Load a file that Analysis.save has written as .json."
+_LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def dumps(content: Any, path: str | Path, indent: int | None = None) -> str:
@@ -79,7 +80,7 @@ def dumps(content: Any, path: str | Path, indent: int | None = None) -> str:
         ResultError: the content, meant for `path`, has no form in JSON.
     """
     try:
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
+        text = _LINE.encode(content) if indent is None else json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:

@@ -65,14 +65,15 @@ def renderable(analysis: Analysis) -> Group:
     table.add_column("sure", justify="right", no_wrap=True)
     table.add_column("rather than", no_wrap=True, style="dim")
     table.add_column("because of", ratio=1, style="dim")
-    for u in _shown(analysis):
+    shown = list(_shown(analysis))
+    for u in shown:
         if u is None:
             table.add_row(*["…"] * len(table.columns), style="dim")
             continue
         cells = [_who(u), Text("(no words)", style="dim") if u.text is None else _text(u.text), *_verdict(u), *_reasons(u)]
         table.add_row(*([clock(u.start), *cells] if timed else cells))
     below = [Text(left_out, style="dim")] if (left_out := _left_out(analysis)) else []
-    told = f"{_LEGEND}; {_PRIOR_LEGEND}." if "prior" in analysis.contributions else f"{_LEGEND}."
+    told = f"{_LEGEND}; {_PRIOR_LEGEND}." if any(u and "prior" in _weighty(u) for u in shown) else f"{_LEGEND}."
     below += [Text(told, style="dim")] if len(analysis) else []
     below += [_text(f"Note: {note}", style="yellow") for note in analysis.notes]
     return Group(_text(heading(analysis), style="bold"), Text(""), table, Text(""), *below)
@@ -133,12 +134,18 @@ def _verdict(u: AnalyzedUtterance) -> tuple[Text, Text]:
     return Text(u.label + "?" * u.abstained, style=style.strip()), Text(f"{u.confidence:.2f}")
 
 
+def _weighty(u: AnalyzedUtterance) -> dict[str, float]:
+    """What spoke for or against the label, as far as it is shown, strongest first."""
+    told = (u.contributions or {}) if u.label is not None else {}
+    weighty = {name: value for name, value in told.items() if abs(value) >= _WORTH_SHOWING}
+    return dict(sorted(weighty.items(), key=lambda item: -abs(item[1])))
+
+
 def _reasons(u: AnalyzedUtterance) -> tuple[Text, Text]:
     """The runner-up, and what spoke for or against the label, strongest first; else why there is no score."""
     if u.label is None:
         return Text(""), Text(u.reason or "")
-    weighty = {name: value for name, value in (u.contributions or {}).items() if abs(value) >= _WORTH_SHOWING}
-    parts = (f"{name} {value:+.1f}" for name, value in sorted(weighty.items(), key=lambda item: -abs(item[1])))
+    parts = (f"{name} {value:+.1f}" for name, value in _weighty(u).items())
     heard = (f"{name} {weighting}" for name, weighting in u.weighting.items() if weighting.notable)
     return Text(u.runner_up or ""), Text("; ".join(filter(None, [", ".join(parts), *heard, str(u.disagreement or "")])))
 

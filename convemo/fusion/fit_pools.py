@@ -11,9 +11,10 @@ from convemo.fusion.calibration import Temperature
 from convemo.fusion.examples import MIN_EXAMPLES, Part, joined, rows, split
 from convemo.fusion.gating import LEAST, MOST, QUALITY, Gate
 from convemo.fusion.loglinear import fit_weights, log_softmax
-from convemo.fusion.pool import PRIOR_WEIGHT, Bias, PoolWeights, fit_pattern, patterns
+from convemo.fusion.pool import Bias, PoolWeights, fit_pattern, patterns
 from convemo.fusion.settings import FitSettings
 from convemo.metrics import weighted_f1
+from convemo.types import PRIOR_WEIGHT
 
 GATE_ROUNDS = 8
 """Alternations between gates and pools; they settle in four or five."""

@@ -183,8 +183,10 @@ class Fusion:
             pattern, rows = pattern_name(chosen), np.flatnonzero(rows & fitted)
             if self.parameters.sets and pattern in self.parameters.sets.thresholds:
                 thresholds = self.parameters.sets.thresholds[pattern]
-                for i, members in zip(rows, label_sets(probabilities[rows], np.array([thresholds[label] for label in self.labels]))):
-                    sets[i] = tuple(self.labels[k] for k in np.argsort(-posteriors[i], kind="stable") if members[k])
+                members = label_sets(probabilities[rows], np.array([thresholds[label] for label in self.labels]))
+                ranked = np.argsort(-posteriors[rows], axis=1, kind="stable")
+                for i, order, inside in zip(rows.tolist(), ranked.tolist(), members.tolist()):
+                    sets[i] = tuple(self.labels[k] for k in order if inside[k])
             if self.parameters.abstention and pattern in self.parameters.abstention.thresholds:
                 abstained[rows] = probabilities[rows].max(axis=1) < self.parameters.abstention.thresholds[pattern]
         return tuple(sets), abstained
@@ -200,8 +202,9 @@ def _odds(parts: np.ndarray, posteriors: np.ndarray) -> np.ndarray:
 def _weighting(
     dialogue: Dialogue, channels: Mapping[str, ChannelResult], gates: Mapping[str, Gate], seen: np.ndarray
 ) -> dict[str, tuple[Weighting | None, ...]]:
+    told = seen.any(axis=1)  # where nothing is known of the material, every gate is open
     return {
-        name: tuple(gate.weighting(u.evidence, q) if there else None for u, q, there in zip(dialogue, seen, channels[name].valid))
+        name: tuple(gate.weighting(u.evidence, q) if there else None for u, q, there in zip(dialogue, seen, channels[name].valid & told))
         for name, gate in gates.items()
     }
 

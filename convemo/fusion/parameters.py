@@ -158,7 +158,7 @@ class FusionParameters(_Stored):
             return cls.model_validate_json(path.read_bytes())
         except OSError as error:
             raise ConfigError(
-                "a fusion.json", f"none that can be read at {path}", "Make one with convemo.training.fusion.fit, or take 'shipped'."
+                "a fusion.json", f"none that can be read at {path}", "Make one with `convemo train fusion`, or take 'shipped'."
             ) from error
         except ValidationError as error:
             first = error.errors()[0]

@@ -20,9 +20,7 @@ from itertools import combinations
 import numpy as np
 
 from convemo.fusion.loglinear import fit_weights
-
-PRIOR_WEIGHT = 0.3
-"""What a channel that nobody has fitted counts beside others: enough to decide a close call, too little to overrule a sure channel."""
+from convemo.types import PRIOR_WEIGHT
 
 
 class Bias(Enum):

@@ -63,7 +63,8 @@ class Engine(Protocol):
     """A language model that answers questions with a closed list of answers.
 
     Built by the registry kind ``"llm"`` from a spec such as ``"transformers:PATH"``, with the settings it has a parameter for:
-    ``device="auto"``, ``offline=False``, ``adapter=None``, ``announce=None``.
+    ``device="auto"``, ``offline=False``, ``adapter=None``, ``announce=None``. Its class may have a method ``check(argument, offline)``,
+    which raises ConfigError for an argument that makes no sense, so that it is told before a recording is read or a model loaded.
 
     Raises (when built):
         EngineUnavailable: what it needs is not installed, not here, or does not answer.

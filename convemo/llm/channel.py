@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ KEPT = 50_000
 MOST_PERMUTATIONS = 100
 SUM_TOLERANCE = 0.01
 """Room for probabilities that a server has rounded."""
+RESTS = 10
+"""A model that is not there is tried again after this many times what the last try took, so that tries cost little beside analyses."""
 
 
 class LlmChannel:
@@ -205,14 +208,26 @@ class LlmChannel:
 
 
 class Unavailable:
-    """The channel of a language model that is not there: every row says so."""
+    """The channel of a language model that is not there: every row says so.
+
+    Args:
+        why: what is missing.
+        prompt: how it would have been asked.
+        took_s: how long it took to find that out.
+    """
 
     name = NAME
 
-    def __init__(self, why: EngineUnavailable, prompt: Prompt):
+    def __init__(self, why: EngineUnavailable, prompt: Prompt, took_s: float = 0.0):
+        self._again = time.monotonic() + RESTS * took_s
         self.labels, self.model = prompt.label_set, ModelInfo("")
         self.notes = (f"The llm channel has no scores: {why}",)
         self._reason = f"the language model is unavailable: {why.found}"
+
+    @property
+    def rested(self) -> bool:
+        """Whether it is time to see if the model is there by now."""
+        return time.monotonic() >= self._again
 
     def predict(self, dialogue: Dialogue, audio: Audio | None = None, since: int = 0) -> ChannelResult:
         """Not one score."""

@@ -57,10 +57,9 @@ class OpenAIEngine:
         patience: Patience | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ):
+        self.check(argument, offline)
         self.address = Address.parse(argument)
         self._offline = offline
-        if offline:
-            self.address.check_offline()
         read_s = self.address.read_s
         self.patience = patience or (Patience(read_s=read_s, total_s=2 * read_s) if read_s else Patience())
         self._transport = transport
@@ -70,6 +69,13 @@ class OpenAIEngine:
         self._told: dict[str, str] = {}
         self._mass, self._answers = 0.0, 0
         weakref.finalize(self, self._loop.close)
+
+    @classmethod
+    def check(cls, argument: str | None, offline: bool = False) -> None:
+        """Raises ConfigError if the address makes no sense; or if `offline`, and the server is another machine."""
+        address = Address.parse(argument)
+        if offline:
+            address.check_offline()
 
     @classmethod
     def availability(cls, argument: str | None = None, offline: bool = False) -> Availability:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,11 +58,11 @@ class ChannelSpec:
             given["permutations"] = int(count)
         return cls(engine, **given)
 
-    def check(self) -> ChannelSpec:
+    def check(self, offline: bool = False) -> ChannelSpec:
         """The spec itself, if what can be told without loading anything is in order.
 
         Raises:
-            ConfigError: there is no such prompt, it makes no sense, or one cannot be asked so.
+            ConfigError: there is no such prompt, it makes no sense, or one cannot be asked so; or the engine's argument makes no sense.
             UnknownEngine: nobody registered the engine.
         """
         if self.permutations is not None and not 1 <= self.permutations <= MOST_PERMUTATIONS:
@@ -71,7 +72,10 @@ class ChannelSpec:
         if self.prompt is not None:
             Prompt.load(self.prompt)
         if not Path(self.engine.partition("?")[0]).expanduser().is_dir():
-            registry.find("llm", self.engine.partition(":")[0])
+            name, _, argument = self.engine.partition(":")
+            engine = registry.find("llm", name)
+            if hasattr(engine, "check"):
+                engine.check(argument or None, offline)
         return self
 
 
@@ -89,7 +93,7 @@ def open_llm(
         UnknownEngine: nobody registered it.
         EngineUnavailable: what the engine needs is not installed, not here, or does not answer.
     """
-    spec = _taught((ChannelSpec.parse(spec) if isinstance(spec, str) else spec).check())
+    spec = _taught((ChannelSpec.parse(spec) if isinstance(spec, str) else spec).check(offline))
     prompt = Prompt.load(spec.prompt or DEFAULT)  # what is wrong with it is told before anything large is loaded
     orders = {"permutations": spec.permutations, "calibration": spec.calibration}
     machine = registry.understood("llm", spec.engine, device=device, offline=offline, announce=announce)
@@ -102,10 +106,11 @@ def open_or_explain(spec: ChannelSpec, **machine: Any) -> LlmChannel | Unavailab
     Raises:
         ConfigError, UnknownEngine: as `open_llm`.
     """
+    began = time.monotonic()
     try:
         return open_llm(spec, **machine)
     except EngineUnavailable as error:
-        return Unavailable(error, Prompt.load(spec.prompt or DEFAULT))
+        return Unavailable(error, Prompt.load(spec.prompt or DEFAULT), time.monotonic() - began)
 
 
 def _taught(spec: ChannelSpec) -> ChannelSpec:

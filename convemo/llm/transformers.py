@@ -74,6 +74,11 @@ class TransformersEngine:
         self._notes = (NOT_SHARED[self.forward.way].format(id=self.id),) if self.forward.way in NOT_SHARED else ()
 
     @classmethod
+    def check(cls, argument: str | None, offline: bool = False) -> None:
+        """Raises ConfigError if the argument makes no sense."""
+        LlmSpec.parse(argument)
+
+    @classmethod
     def availability(cls, model: str | None = None, offline: bool = False) -> Availability:
         """Whether transformers is installed and, if a model is named, whether it is here. Nothing heavy is imported."""
         missing = [package for package in PACKAGES if find_spec(package) is None]

@@ -101,6 +101,11 @@ class VllmEngine:
         self._try_out()
 
     @classmethod
+    def check(cls, argument: str | None, offline: bool = False) -> None:
+        """Raises ConfigError if the argument makes no sense."""
+        _parse(argument, None)
+
+    @classmethod
     def availability(cls, model: str | None = None, offline: bool = False) -> Availability:
         """Whether vLLM is installed. Nothing heavy is imported."""
         if find_spec("vllm") is None:

@@ -1,30 +1,22 @@
 """Any Hugging Face sequence classifier as the text channel: ``text="transformers:PATH_OR_ID"``.
 
-An utterance is read by itself, or with the turns before it where the checkpoint was made so (``turns`` in its ``convemo.json``). Texts
-of equal length in tokens are read together and no text is padded, so that none's score depends on its company.
+An utterance is read by itself, or with the turns before it where the checkpoint was made so (``turns`` in its ``convemo.json``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convemo.checkpoints.folder import find
-from convemo.checkpoints.labels import reading
-from convemo.checkpoints.load import availability, load_model, load_processor, place, require_packages
-from convemo.checkpoints.spec import CheckpointSpec
-from convemo.errors import EngineFailed
-from convemo.registry import Availability
-from convemo.types import ChannelResult, Dialogue, LabelSet, ModelInfo
-from convemo.weights import hub
+from convemo.checkpoints.channel import CheckpointChannel
+from convemo.types import ChannelResult, Dialogue
 
 if TYPE_CHECKING:
     from convemo.audio import Audio
 
-AT_ONCE = 16
-"""Texts in one batch, at most."""
 MOST_TOKENS = 512
 """Longest window; what goes on for longer is read in parts."""
 
@@ -32,41 +24,19 @@ Passage = tuple[tuple[str, ...], str]
 """The turns before, and what is said."""
 
 
-class TransformersText:
-    """A sequence classifier as the text channel.
+class TransformersText(CheckpointChannel):
+    """A sequence classifier as the text channel; made as a `CheckpointChannel`."""
 
-    Args:
-        argument: a folder or an id, and how to read it: see `convemo.checkpoints.spec`.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        offline: whether the network is out of bounds.
-        announce: told one sentence before a checkpoint is fetched; ``None`` writes it to standard error.
+    name, at_once = "text", 16
 
-    Raises:
-        ConfigError: the labels cannot be read as ours.
-        EngineUnavailable: a package is not installed, or the checkpoint is not here, cannot be fetched or is for something else.
-    """
+    @property
+    def turns(self) -> int:
+        """How many utterances before are read too."""
+        return self._checkpoint.settings.turns
 
-    name = "text"
-
-    def __init__(self, argument: str | None = None, *, device: str = "auto", offline: bool = False, announce: hub.Announce | None = None):
-        require_packages()
-        spec = CheckpointSpec.parse(argument)
-        checkpoint = find(spec.name, offline=offline, pickle=spec.pickle, announce=announce or hub.to_stderr)
-        model = load_model(checkpoint, "text")
-        self._reading = reading(checkpoint, spec)
-        self.labels: LabelSet = self._reading.labels
-        self.model: ModelInfo = checkpoint.info
-        note = self._reading.note(self.name, self.model.id)
-        self.notes: tuple[str, ...] = (note,) if note else ()
-        self.turns = checkpoint.settings.turns
-        self._tokenizer = load_processor(checkpoint, "text")
-        self._longest = longest_window(self._tokenizer, model.config)
-        self._model = place(model, device, spec.dtype)
-
-    @classmethod
-    def availability(cls, model: str | None = None, offline: bool = False) -> Availability:
-        """Whether transformers is installed and, if a checkpoint is named, whether it is here."""
-        return availability("text", model, offline)
+    @cached_property
+    def _longest(self) -> int:
+        return longest_window(self._processor, self._model.config)
 
     def predict(self, dialogue: Dialogue, audio: Audio | None = None, since: int = 0) -> ChannelResult:
         """Scores the utterances from index `since` on.
@@ -102,13 +72,8 @@ class TransformersText:
                 owners.append(number)
                 windows.append(tokens)
         lengths = np.array([len(tokens["input_ids"]) for tokens in windows])
-        scores = np.zeros((len(windows), len(self.labels)))
-        for length in np.unique(lengths):
-            rows = np.flatnonzero(lengths == length)
-            for batch in np.split(rows, range(AT_ONCE, len(rows), AT_ONCE)):
-                scores[batch] = self._reading.log_probs(self._run([windows[i] for i in batch]))
         pooled = np.zeros((len(distinct), len(self.labels)))
-        np.add.at(pooled, owners, scores * lengths[:, None])
+        np.add.at(pooled, owners, self._log_probs(windows, lengths) * lengths[:, None])
         pooled /= np.bincount(owners, lengths, len(distinct))[:, None]
         pooled -= np.logaddexp.reduce(pooled, axis=1, keepdims=True)
         place_of = {passage: number for number, passage in enumerate(distinct)}
@@ -116,27 +81,18 @@ class TransformersText:
 
     def _windows(self, before: tuple[str, ...], text: str) -> list[dict[str, list[int]]]:
         """Token ids and masks of a text, in as many parts as it takes; earlier turns give way first, the earliest before the rest."""
-        tokens = encode(self._tokenizer, before, text)
+        tokens = encode(self._processor, before, text)
         while len(tokens["input_ids"]) > self._longest and before:
             before = before[1:]
-            tokens = encode(self._tokenizer, before, text)
+            tokens = encode(self._processor, before, text)
         if len(tokens["input_ids"]) <= self._longest or len(text) < 2:
             return [tokens]
         return [window for half in halves(text) for window in self._windows((), half)]
 
-    def _run(self, windows: Sequence[dict[str, list[int]]]) -> np.ndarray:
-        """Logits ``(B, M)`` of windows of one length."""
+    def _inputs(self, windows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         import torch
 
-        try:
-            inputs = {name: torch.tensor([w[name] for w in windows], device=self._model.device) for name in windows[0]}  # (B, T) each
-            with torch.inference_mode():
-                logits = self._model(**inputs).logits.float().cpu().numpy()
-        except Exception as error:  # whatever a foreign architecture raises
-            raise EngineFailed(f"{self.model.id} to run", f"{type(error).__name__}: {error}", "Try device='cpu'.") from error
-        if not np.isfinite(logits).all():
-            raise EngineFailed(f"finite scores from {self.model.id}", "NaN or infinity", "Try ?dtype=float32.")
-        return logits
+        return {name: torch.tensor([w[name] for w in windows], device=self._model.device) for name in windows[0]}  # (B, T) each
 
 
 def with_history(dialogue: Dialogue, index: int, turns: int) -> Passage:

@@ -27,6 +27,7 @@ SAME_LABEL = 0.98
 """Least share of dev clips on which the exported file must choose as the network does."""
 SMALLER = 0.8
 """The int8 file is worth its rounding if it is at most this share of the float32 one."""
+WEIGHTS = "model.safetensors"
 LICENCE = "LicenseRef-own-data"
 """Of weights made of data that only their owner knows the terms of."""
 SOURCES = {
@@ -98,33 +99,13 @@ def export(
     Raises:
         EngineFailed: the file chooses another label too often.
     """
-    from safetensors.torch import save_file
-
     folder = out / "model"
     folder.mkdir(parents=True, exist_ok=True)
     model = model.cpu().eval()
-    examples = [example for theirs in clips for example in _examples(theirs, settings)]
-    inputs = {name: torch.from_numpy(value) for name, value in examples[0].items()}
-    for name in ("model.onnx", "model.int8.onnx"):
-        (folder / name).unlink(missing_ok=True)
-    plain, small = folder / "model.onnx", folder / "model.int8.onnx"
-    export_onnx(Graph(model), inputs, ["log_probs"], plain, {"frames": {1: "frames"}})
-    with torch.inference_mode():
-        before = np.concatenate([Graph(model)(*map(torch.from_numpy, e.values())).numpy() for e in examples])
-    quantize_int8(plain, small, operators=("MatMul", "Gemm"))
-    found, chosen = compare(before, run_batches(small, examples, "log_probs")), small
-    if found.same_label < SAME_LABEL or small.stat().st_size > SMALLER * plain.stat().st_size:
-        found, chosen = compare(before, run_batches(plain, examples, "log_probs")), plain
-    require_parity(found, SAME_LABEL)
-    (plain if chosen is small else small).unlink()
-    weights = folder / "model.safetensors"
-    save_file({name: value.half().contiguous() for name, value in model.state_dict().items() if value.is_floating_point()}, weights)
-    weights.chmod(0o644)  # safetensors lets nobody else read it, and a package must be readable to all
+    network, found = _write_network(model, clips, folder, settings)
+    _write_weights(model, folder / WEIGHTS)
     write_json(folder / "figures.json", figures)
-    sources = [replace(SOURCES[name], used=f"{actors[name]}; {SOURCES[name].used}") for name in settings.corpora] or [
-        Source(data, LICENCE, "", "train for training, dev for choosing, test for figures")
-    ]
-    sources += [NOISE] if "room" in settings.conditions else []
+    sources = _sources(settings, data, actors)
     licence = settings.licence or (ravdess.LICENCE if set(settings.corpora) - {"emodb"} else sources[0].licence)
     parameters = sum(p.numel() for p in model.parameters())
     write_manifest(
@@ -132,7 +113,7 @@ def export(
         id=settings.id,
         channel="acoustic",
         licence=licence,
-        files=[chosen.name, "model.safetensors"],
+        files=[network, WEIGHTS],
         made_by=made_by,
         labels=list(clips[0].label_set),
         functionals=list(DESCRIPTION),
@@ -152,11 +133,49 @@ def export(
         why_licence=_why(settings),
         command=made_by,
         sources=sources,
-        figures=[_table(figures, settings), _recalls(figures, clips[0]), _parity_table(found, chosen.name)],
+        figures=[_table(figures, settings), _recalls(figures, clips[0]), _parity_table(found, network)],
         limits=(*(ACTED if settings.corpora else ()), *LIMITS),
     )
     write_card(folder, card)
     return found
+
+
+def _write_network(model: AcousticModel, clips: list[Clips], folder: Path, settings: AcousticConfig) -> tuple[str, Parity]:
+    """The file that was kept, in int8 or float32, and how it agrees with the network on the clips.
+
+    Raises:
+        EngineFailed: neither chooses the same labels.
+    """
+    plain, small = folder / "model.onnx", folder / "model.int8.onnx"
+    for file in (plain, small):
+        file.unlink(missing_ok=True)
+    examples = [example for theirs in clips for example in _examples(theirs, settings)]
+    inputs = {name: torch.from_numpy(value) for name, value in examples[0].items()}
+    export_onnx(Graph(model), inputs, ["log_probs"], plain, {"frames": {1: "frames"}})
+    quantize_int8(plain, small, operators=("MatMul", "Gemm"))
+    with torch.inference_mode():
+        before = np.concatenate([Graph(model)(*map(torch.from_numpy, e.values())).numpy() for e in examples])
+    found, chosen, other = compare(before, run_batches(small, examples, "log_probs")), small, plain
+    if found.same_label < SAME_LABEL or small.stat().st_size > SMALLER * plain.stat().st_size:
+        found, chosen, other = compare(before, run_batches(plain, examples, "log_probs")), plain, small
+    require_parity(found, SAME_LABEL)
+    other.unlink()
+    return chosen.name, found
+
+
+def _write_weights(model: AcousticModel, path: Path) -> None:
+    """What a training can start from, in float16."""
+    from safetensors.torch import save_file
+
+    save_file({name: value.half().contiguous() for name, value in model.state_dict().items() if value.is_floating_point()}, path)
+    path.chmod(0o644)  # safetensors lets nobody else read it, and a package must be readable to all
+
+
+def _sources(settings: AcousticConfig, data: str, actors: Mapping[str, str]) -> list[Source]:
+    """What it was trained on, for the card."""
+    own = Source(data, LICENCE, "", "train for training, dev for choosing, test for figures")
+    known = [replace(SOURCES[name], used=f"{actors[name]}; {SOURCES[name].used}") for name in settings.corpora]
+    return (known or [own]) + ([NOISE] if "room" in settings.conditions else [])
 
 
 def _why(settings: AcousticConfig) -> str:

@@ -18,6 +18,7 @@ from convemo.acoustic.numbers import Numbers
 from convemo.acoustic.numbers_model import NumbersConfig, NumbersModel
 from convemo.metrics import negative_log_likelihood
 from convemo.training.acoustic_features_data import UNLABELLED, Part, batches, pieces
+from convemo.training.average import follow
 from convemo.training.run import seed_everything
 
 if TYPE_CHECKING:
@@ -126,10 +127,7 @@ def _step(model, average, optimiser, schedule, batch, settings: FeaturesConfig) 
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
     schedule.step()
-    decay = min(settings.average, (1 + schedule.last_epoch) / (10 + schedule.last_epoch))  # young averages forget quickly
-    with torch.no_grad():
-        for mean, parameter in zip(average.parameters(), model.parameters()):
-            mean.lerp_(parameter, 1 - decay)
+    follow(average, model, schedule.last_epoch, settings.average)
     return float(loss.detach())
 
 

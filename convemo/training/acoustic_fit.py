@@ -90,6 +90,8 @@ def _step(
     """One step of the optimiser; the loss of the batch."""
     import torch
 
+    from convemo.training.average import follow
+
     device = model.frame_mean.device
     half = settings.bfloat16 and device.type == "cpu"
     inputs = (batch.frames, batch.descriptions, batch.deviations, batch.heard, batch.lengths)
@@ -104,12 +106,7 @@ def _step(
     torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
     optimiser.step()
     schedule.step()
-    decay = min(settings.average, (1 + schedule.last_epoch) / (10 + schedule.last_epoch))  # young averages forget quickly
-    with torch.no_grad():
-        for mean, parameter in zip(average.parameters(), model.parameters()):
-            mean.lerp_(parameter, 1 - decay)
-        for mean, buffer in zip(average.buffers(), model.buffers()):  # the batch norms' own running means
-            mean.copy_(buffer)
+    follow(average, model, schedule.last_epoch, settings.average)
     return float(loss.detach())
 
 

@@ -16,21 +16,15 @@ from convemo.llm.channel import LlmChannel
 from convemo.llm.option_tokens import PromptTokens
 from convemo.llm.prompt import PACKAGE, Prompt
 from convemo.llm.transformers import TransformersEngine
-from convemo.metrics.bootstrap import interval
-from convemo.metrics.calibration import expected_calibration_error, negative_log_likelihood
-from convemo.metrics.classification import accuracy, macro_f1, unweighted_average_recall, weighted_f1
-from convemo.scoring.score import score
 from convemo.training.card import Card, Figures, Source, command, write_card
 from convemo.training.finetune_data import OWN_DATA, Corpus, labels_of, read_parts
+from convemo.training.finetune_figures import TITLES, cells, judge, publish
 from convemo.training.llm_config import LlmConfig
 from convemo.training.llm_examples import Examples
 from convemo.training.llm_fit import Learner, majority
 from convemo.training.llm_model import MODEL, licence_of, open_for_training, sign, write_model
 from convemo.training.llm_model import merge as write_merged
-from convemo.training.predictions import FILE, Said, write_predictions
-from convemo.training.run import Progress, RunLog, read_config, write_json
-
-COLUMNS = ("accuracy", "ua", "weighted_f1", "weighted_f1_interval", "macro_f1", "nll", "ece")
+from convemo.training.run import Progress, RunLog, read_config
 
 
 def train(
@@ -101,44 +95,11 @@ def _conclude(parts: Corpus, prompt: Prompt, settings: LlmConfig, out: Path, log
     """Scores dev and test by the channel; writes ``predictions.jsonl`` and ``figures.json``."""
     engine = TransformersEngine(str(out / MODEL), device=settings.device)
     channel = LlmChannel(engine, prompt, permutations=settings.asked_orders)
-    figures: dict[str, Any] = {}
-    said: list[Said] = []
+    judged, said = judge("llm", channel, parts, prompt.label_set, log)
     counts = np.bincount([prompt.label_set.index(u.label) for d in parts["train"] for u in d if u.label], minlength=len(prompt.labels))
-    for part in ("dev", "test"):
-        rows, truth, groups = [], [], []
-        for scored in score(parts[part], {"llm": channel}, progress=lambda _, done, total, part=part: log.progress(part, done, total)):
-            result = scored.results["llm"]
-            for i, utterance in enumerate(scored.dialogue):
-                if (told := result.probabilities(i)) is None:
-                    continue
-                said.append((scored.dialogue.id, utterance.id, told))
-                if utterance.label is not None:
-                    rows.append([told[label] for label in prompt.labels])
-                    truth.append(prompt.label_set.index(utterance.label))
-                    groups.append(scored.dialogue.id)
-        if rows:
-            figures[part] = _figures(np.array(rows), np.array(truth), np.array(groups))
-            figures[part]["majority"] = majority(counts, np.array(truth))
-    write_predictions(out / FILE, said)
-    log.write("figures", **figures)
-    write_json(out / MODEL / "figures.json", figures)
+    figures = {part: found.figures() | {"majority": majority(counts, found.labels)} for part, found in judged.items()}
+    publish(out, figures, said, log)
     return figures
-
-
-def _figures(probabilities: np.ndarray, labels: np.ndarray, dialogues: np.ndarray) -> dict[str, Any]:
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    chosen = probabilities.argmax(axis=1)
-    sure = interval(weighted_f1, dialogues, chosen, labels, resamples=300)
-    return {
-        "utterances": len(labels),
-        "accuracy": accuracy(chosen, labels),
-        "ua": unweighted_average_recall(chosen, labels),
-        "weighted_f1": sure.value,
-        "weighted_f1_interval": [sure.low, sure.high],
-        "macro_f1": macro_f1(chosen, labels),
-        "nll": negative_log_likelihood(probabilities, labels),
-        "ece": expected_calibration_error(probabilities, labels),
-    }
 
 
 def _card(
@@ -148,22 +109,10 @@ def _card(
     what = f"a LoRA adapter (rank {rank}) for {origin.name}" if rank else f"{origin.name}, every weight trained"
     rows = []
     for part, told in figures.items():
-        rows.append((part, "this model", told["utterances"], *(_cell(told[name]) for name in COLUMNS)))
+        rows.append((part, "this model", told["utterances"], *cells(told)))
         none = told["majority"]
-        rows.append(
-            (
-                part,
-                "no model",
-                told["utterances"],
-                none["accuracy"],
-                none["uar"],
-                none["weighted_f1"],
-                None,
-                none["macro_f1"],
-                none["nll"],
-                None,
-            )
-        )
+        shares = (none["accuracy"], none["uar"], none["weighted_f1"], None, none["macro_f1"], none["nll"], None)
+        rows.append((part, "no model", told["utterances"], *shares))
     return Card(
         id=settings.id,
         title=f"{origin.name}, fine-tuned to tell emotions",
@@ -180,7 +129,7 @@ def _card(
         figures=[
             Figures(
                 "By itself",
-                ("part", "", "utterances", "accuracy", "UA", "weighted F1", "[95 %]", "macro F1", "NLL", "ECE"),
+                ("part", "", "utterances", *TITLES),
                 rows,
                 f"As an analysis asks it: prompt {prompt.name}, options in {settings.asked_orders} order(s), the mean. “No model”: "
                 "always the commonest label of the training part; its NLL is that of the training part's shares. Not calibrated. Intervals "
@@ -194,7 +143,3 @@ def _card(
             "Texts can still steer it: `convemo eval injection --channel llm=THIS_FOLDER` measures how far.",
         ),
     )
-
-
-def _cell(value: float | Sequence[float]) -> float | str:
-    return value if isinstance(value, float) else f"{value[0]:.3f} to {value[1]:.3f}"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from convemo.errors import ConfigError
+from convemo.errors import ConfigError, EngineFailed
 from convemo.llm.questions import orders
 from convemo.metrics.calibration import negative_log_likelihood
 from convemo.training.finetune import LOG_EVERY, MAX_GRADIENT_NORM, SELECTION, class_weights
@@ -60,6 +60,7 @@ class Learner:
 
         Raises:
             ConfigError: the run in this folder began with other settings, or the tokenizer splits an option.
+            EngineFailed: the training diverged.
         """
         settings, model = self.settings, self.model
         torch.set_num_threads(settings.threads)
@@ -144,8 +145,14 @@ class Learner:
         return probabilities + missing / labels
 
     def judge(self, dev: Examples) -> dict[str, float]:
-        """Figures on dev."""
+        """Figures on dev.
+
+        Raises:
+            EngineFailed: the network gives no numbers any more.
+        """
         probabilities = self.predict(dev)
+        if not np.isfinite(probabilities).all():
+            raise EngineFailed("probabilities on dev", "NaN: the training diverged", 'Lower learning_rate, or set precision = "float32".')
         chosen = probabilities.argmax(axis=1)
         scores = {name: metric(chosen, dev.labels) for name, metric in SELECTION.items()}
         return scores | {"nll": negative_log_likelihood(probabilities, dev.labels)}

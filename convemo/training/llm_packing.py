@@ -8,7 +8,7 @@ those that share save what they share (cf. Krell et al. 2021, arXiv:2107.02027; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -152,11 +152,6 @@ def keeps_logits(model: Any) -> bool:
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     return "logits_to_keep" in signature(inner.forward).parameters
-
-
-def tokens_of(packs: Iterable[Pack]) -> Iterator[tuple[int, int]]:
-    """Of each pack, how many tokens are computed and how many its prompts have one by one."""
-    return ((len(pack), pack.whole_tokens) for pack in packs)
 
 
 def _dtype(model: Any) -> torch.dtype:

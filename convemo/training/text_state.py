@@ -12,6 +12,7 @@ import torch
 
 from convemo.errors import ConfigError
 from convemo.text.model import TextModel
+from convemo.training.average import decay_at
 from convemo.training.text_config import TextConfig
 
 BEST = "best.safetensors"
@@ -40,10 +41,9 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Takes in the weights of a step; the first steps count more, so that the beginning is soon forgotten."""
-        decay = min(self.decay, (step + 1) / (step + 10))
+        """Takes in the weights of a step."""
         for name, parameter in self._live.items():
-            self.weights[name].lerp_(parameter, 1 - decay)
+            self.weights[name].lerp_(parameter, 1 - decay_at(step, self.decay))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

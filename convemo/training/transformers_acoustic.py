@@ -13,13 +13,12 @@ from pydantic import Field
 from convemo.acoustic.transformers import FIXED, SHORTEST_S, TransformersAcoustic, extract
 from convemo.audio import load
 from convemo.audio.resample import RATE_HZ, to_int16
-from convemo.checkpoints.folder import find
 from convemo.checkpoints.load import load_model, load_processor
 from convemo.errors import DataError
 from convemo.features.energy import active_span, frame_energy_db
 from convemo.training.finetune import SELECTION, FinetuneConfig, fit
-from convemo.training.finetune_data import conclude, init_spec, labels_of, read_parts, write_model
-from convemo.training.run import Progress, RunLog, read_config
+from convemo.training.finetune_data import begin, conclude, labels_of, read_parts, write_model
+from convemo.training.run import Progress, RunLog
 from convemo.types import Dialogue, LabelSet
 
 
@@ -41,13 +40,10 @@ def train(
         ConfigError, DataError, EngineUnavailable: a setting, the data or the checkpoint is not as expected.
         AudioError: a clip cannot be read.
     """
-    settings = read_config(Path(config), AcousticFinetuneConfig)
-    spec = init_spec(settings, init)
-    settings = settings.model_copy(update={"init": spec.name, "seed": settings.seed if seed is None else seed})
+    settings, origin = begin(Path(config), AcousticFinetuneConfig, init, seed)
     log = RunLog(Path(out), progress)
     parts = read_parts(settings, Path(data))
     labels = labels_of(parts)
-    origin = find(spec.name, pickle=spec.pickle)
     torch.manual_seed(settings.seed)  # the new head's first weights are drawn as it is loaded
     model, extractor = load_model(origin, "acoustic", labels), load_processor(origin, "acoustic")
     if settings.freeze_feature_encoder and hasattr(model, "freeze_feature_encoder"):

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from convemo.checkpoints.folder import find
 from convemo.checkpoints.load import load_model, load_processor
 from convemo.data import as_raw_asr
 from convemo.text.transformers import Passage, TransformersText, encode, longest_window, with_history
 from convemo.training.finetune import FinetuneConfig, fit
-from convemo.training.finetune_data import conclude, init_spec, labels_of, read_parts, write_model
-from convemo.training.run import Progress, RunLog, read_config
+from convemo.training.finetune_data import begin, conclude, labels_of, read_parts, write_model
+from convemo.training.run import Progress, RunLog
 from convemo.types import Dialogue, LabelSet
 
 
@@ -48,13 +47,10 @@ def train(
     Raises:
         ConfigError, DataError, EngineUnavailable: a setting, the data or the checkpoint is not as expected.
     """
-    settings = read_config(Path(config), TextFinetuneConfig)
-    spec = init_spec(settings, init)
-    settings = settings.model_copy(update={"init": spec.name, "seed": settings.seed if seed is None else seed})
+    settings, origin = begin(Path(config), TextFinetuneConfig, init, seed)
     log = RunLog(Path(out), progress)
     parts = read_parts(settings, Path(data))
     labels = labels_of(parts)
-    origin = find(spec.name, pickle=spec.pickle)
     torch.manual_seed(settings.seed)  # the new head's first weights are drawn as it is loaded
     model, tokenizer = load_model(origin, "text", labels), load_processor(origin, "text")
     most = min(settings.train_tokens, longest_window(tokenizer, model.config))

@@ -97,7 +97,7 @@ def test_a_speaker_with_a_channel_of_their_own_is_heard_on_it(wav2vec2):
 
 def test_a_checkpoint_of_another_rate_hears_resampled_sound(tmp_path):
     channel = TransformersAcoustic(str(acoustic_checkpoint(tmp_path / "8k", rate_hz=8_000)), device="cpu")
-    assert extract(channel._extractor, [np.zeros(16_000, np.float32)])["input_values"].shape == (1, 8_000)
+    assert extract(channel._processor, [np.zeros(16_000, np.float32)])["input_values"].shape == (1, 8_000)
     assert channel.score([np.random.default_rng(0).normal(size=16_000).astype(np.float32)]).shape == (1, 7)
 
 

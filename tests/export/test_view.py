@@ -1,5 +1,10 @@
 """What people are shown of an analysis, however long it is."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
 from convemo.export.view import as_html, as_text
 
 from .builders import analysis, utterance
@@ -20,3 +25,10 @@ def test_a_call_is_shown_whole():
     for shown in (as_text(long(400)), as_html(long(400))):
         assert all(f"Sentence number {i}." in shown for i in range(400))
         assert "not shown" not in shown
+
+
+@pytest.mark.parametrize(("brought", "told"), [([0.0, 0.02], False), ([0.0, 0.4], True)])
+def test_the_legend_explains_the_prior_where_a_row_shows_one(brought, told):
+    two = long(2)
+    shown = as_text(replace(two, contributions={**two.contributions, "prior": np.array(brought)}))
+    assert ("prior +0.4" in shown) == ("prior: how often emotions occur" in shown) == told

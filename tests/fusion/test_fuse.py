@@ -11,8 +11,7 @@ from convemo.errors import ConfigError, EngineUnavailable
 from convemo.fusion import Fusion
 from convemo.fusion.fuse import NO_CHANNEL
 from convemo.fusion.parameters import FusionParameters
-from convemo.fusion.pool import PRIOR_WEIGHT
-from convemo.types import LABELS, ChannelResult, Dialogue, LabelSet, ModelInfo
+from convemo.types import LABELS, PRIOR_WEIGHT, ChannelResult, Dialogue, LabelSet, ModelInfo
 
 STICKY = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.1, 0.7]]
 LABELS_4 = ("neutral", "joy", "sadness", "anger")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from convemo.fusion.loglinear import log_softmax
-from convemo.fusion.pool import PRIOR_WEIGHT, Bias, PoolWeights, fit_pattern, pool_terms, weights_for
+from convemo.fusion.pool import Bias, PoolWeights, fit_pattern, pool_terms, weights_for
+from convemo.types import PRIOR_WEIGHT
 
 SHARES = np.array([0.55, 0.25, 0.15, 0.05])
 

@@ -10,7 +10,10 @@ import pytest
 
 from convemo import Analysis, Analyzer, AnalyzerConfig, ConfigError, EngineUnavailable, Transcript, TranscriptSegment, registry
 from convemo.commands import prompts
+from convemo.errors import AudioError, ConvemoError
 from convemo.export import table
+from convemo.llm.channel import Unavailable
+from convemo.llm.prompt import Prompt
 from convemo.llm.transcript import line
 from convemo.scoring import open_channel, score
 
@@ -117,11 +120,42 @@ class TestMissing:
         assert with_it.fused.calibrated == without.fused.calibrated and with_it[0].prediction_set == without[0].prediction_set
 
     @pytest.mark.parametrize(
-        ("settings", "said"), [({"llm": "gpt:x"}, "openai, transformers, vllm"), ({"llm_prompt": "none.toml"}, r"none\.toml")]
+        ("settings", "said"),
+        [
+            ({"llm": "gpt:x"}, "openai, transformers, vllm"),
+            ({"llm_prompt": "none.toml"}, r"none\.toml"),
+            ({"llm": "openai:localhost:8000"}, "a server's address"),
+            ({"llm": "openai:http://elsewhere.example/v1"}, "a server on this machine"),
+            ({"llm": "transformers:m?dtype=float3"}, "float3"),
+            ({"llm": "vllm:m?tensor_parallel_size=many"}, "tensor_parallel_size"),
+            ({"fusion": "no such folder"}, "no such folder"),
+        ],
     )
     def test_a_mistake_is_told_before_anything_is_read(self, settings, said):
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConvemoError, match=said) as told:
             analyzer(**settings).analyze("no such recording.wav")
+        assert not isinstance(told.value, AudioError)
+
+    def test_a_channel_that_cannot_be_is_told_before_anything_is_transcribed(self, monkeypatch):
+        monkeypatch.setattr(Analyzer, "_listen", lambda *_: pytest.fail("it listened"))
+        with pytest.raises(EngineUnavailable):
+            analyzer(text="default:/nowhere").analyze(CHAT)
+
+    def test_it_is_tried_again_at_the_next_analysis(self, monkeypatch):
+        made = analyzer(llm="absent:m")
+        assert made.analyze(CHAT).channels["llm"].reasons[1] is not None
+        text = made._channels["text"]
+        monkeypatch.setattr(AbsentEngine, "__init__", FakeEngine.__init__)  # somebody started it
+        monkeypatch.setattr(Unavailable, "rested", True)
+        assert made.analyze(CHAT).channels["llm"].reasons[1] is None and made._channels["text"] is text
+
+    def test_but_not_so_often_that_it_costs_more_than_the_analyses(self, monkeypatch):
+        now, error = 0.0, EngineUnavailable("a server", "connection refused")
+        monkeypatch.setattr("time.monotonic", lambda: now)
+        silent = Unavailable(error, Prompt.load(), took_s=2.0)
+        assert not silent.rested and Unavailable(error, Prompt.load()).rested
+        now = 20.0
+        assert silent.rested
 
 
 class TestPolicy:
@@ -200,6 +234,16 @@ class TestPromptsCommand:
         made.analyze(TRANSCRIPT)
         question = made._channels["llm"][0].engine.asked[4 * 7 + 1]
         assert question.static in shown and question.user in shown and f"A is {question.labels[0]}" in shown
+
+    def test_utterances_are_counted_as_an_analysis_shows_them_whomever_the_policy_hides(self, capsys):
+        analysis = analyzer(llm=None).analyze(TRANSCRIPT)
+        number = next(n for n, u in enumerate(analysis.dialogue, 1) if n > 2 and u.speaker == "Customer Tom")
+        prompts.show("zero-shot", str(TRANSCRIPT), utterance=number, order=1, policy="exclude:agent")
+        shown = capsys.readouterr().out
+        assert json.dumps(analysis.dialogue[number - 1].text)[1:-1] in shown.rpartition("{")[2]
+        assert analysis.dialogue[0].speaker == "Agent Maya" and analysis.dialogue[0].text not in shown
+        with pytest.raises(ConfigError, match="number 1: excluded by the policy"):
+            prompts.show("zero-shot", str(TRANSCRIPT), utterance=1, order=1, policy="exclude:agent")
 
     @pytest.mark.parametrize("where", [{"utterance": 0}, {"utterance": 99}, {"order": 9}])
     def test_what_is_not_there_is_an_error(self, where):

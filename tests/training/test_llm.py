@@ -9,7 +9,7 @@ import torch
 
 from convemo.commands.train import merge, run
 from convemo.data import jsonl
-from convemo.errors import ConfigError, DataError
+from convemo.errors import ConfigError, DataError, EngineFailed
 from convemo.llm.causal_lm import LlmSpec, load
 from convemo.llm.channel import LlmChannel
 from convemo.llm.option_tokens import PromptTokens
@@ -163,6 +163,16 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(base, data, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         weights(tmp_path / "stopped", stop=4)  # of five steps; the third was kept
     torch.testing.assert_close(weights(tmp_path / "stopped"), whole, atol=0, rtol=0)
+
+
+def test_a_training_that_diverges_is_one_error_and_keeps_nothing(base, data, tmp_path):
+    made, tokens = learner(base, tmp_path / "out")
+    asked = Examples(jsonl.load(data, "dev", labels=None), prompt(tmp_path), tokens)
+    with torch.no_grad():
+        next(made.model.parameters()).fill_(float("nan"))
+    with pytest.raises(EngineFailed, match="NaN: the training diverged"):
+        made.fit(asked, asked, RunLog(tmp_path / "out"))
+    assert not (tmp_path / "out" / "best.pt").exists()
 
 
 def test_gradient_checkpointing_changes_nothing_but_memory(base, data, config, tmp_path):
