@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import random
 import time
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from convemo.errors import ConfigError
+from convemo.errors import ConfigError, EngineFailed
 
 Progress = Callable[[str, float, float], None]
 """``(stage, completed, total)``, as everywhere in convemo."""
@@ -84,7 +85,17 @@ class RunLog:
         self._began = time.monotonic()
 
     def write(self, event: str, **values: Any) -> None:
-        """One line: the event, the seconds since this process began, and whatever belongs to it."""
+        """One line: the event, the seconds since this process began, and whatever belongs to it.
+
+        Raises:
+            EngineFailed: its ``loss`` is no number: what is learnt from here on would be worthless.
+        """
+        if not math.isfinite(values.get("loss", 0.0)):
+            raise EngineFailed(
+                f"a loss at {event} {values.get(event, '')}".rstrip(),
+                f"{values['loss']}: the training diverged",
+                'Lower learning_rate, or set precision = "float32".',
+            )
         line = {"event": event, "elapsed_s": round(time.monotonic() - self._began, 1), **_plain(values)}
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
