@@ -49,9 +49,10 @@ def main() -> None:
 def throughput(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as place:
         calls = Path(place) / "calls"
-        total = write(calls, arguments.dialogues)
-        print(f"{arguments.dialogues} dialogues, {total} utterances")
+        turns = write(calls, arguments.dialogues)
         first = measured("--alone", str(calls), "--threads", str(arguments.threads))
+        total = first["utterances"]  # more than turns: several sentences of one turn are several utterances
+        print(f"{arguments.dialogues} dialogues, {turns} turns, {total} utterances")
         print(f"alone: {in_words(total, first)}", flush=True)
         batches = {}
         for workers in arguments.workers.split(","):
@@ -75,9 +76,9 @@ def in_words(total: int, told: dict) -> str:
 def memory(counts: list[int], workers: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         for count in counts:
-            total = write(Path(place) / str(count), count, turns=(3, 5))
+            write(Path(place) / str(count), count, turns=(3, 5))
             told = measured("--one", f"{place}/{count}", f"{place}/out{count}", str(workers))
-            print(f"{count} files, {total} utterances: {told}", flush=True)
+            print(f"{count} files: {told}", flush=True)
 
 
 def measured(*arguments: str) -> dict:
@@ -97,7 +98,7 @@ def alone(folder: Path, threads: int) -> None:
     for dialogue in dialogues:
         channel.predict(dialogue)
     used = time.process_time() - before
-    print(json.dumps({"seconds": time.perf_counter() - started, "processor_s": used}))
+    print(json.dumps({"seconds": time.perf_counter() - started, "processor_s": used, "utterances": sum(map(len, dialogues))}))
 
 
 def one(inputs: str, out: str, workers: str, cache: bool) -> None:
@@ -106,6 +107,7 @@ def one(inputs: str, out: str, workers: str, cache: bool) -> None:
     assert summary.ok, summary
     own, workers_ = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     told = {"seconds": time.perf_counter() - started, "processor_s": sum(u.ru_utime + u.ru_stime for u in (own, workers_))}
+    told["utterances"] = summary.utterances
     print(json.dumps(told | {"own_mib": own.ru_maxrss // 1024, "greatest_worker_mib": workers_.ru_maxrss // 1024}))
 
 

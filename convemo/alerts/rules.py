@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from os import PathLike, fspath
 from typing import Annotated, Any, Literal
@@ -123,8 +124,13 @@ class Rules(_Strict):
     @classmethod
     def default(cls) -> Rules:
         """Those that come with convemo: `convemo/alerts/default.toml`."""
-        return cls.of(tomllib.loads(files(__package__).joinpath("default.toml").read_text(encoding="utf-8")))
+        return _default()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON and TOML have them; `of` gives them back."""
         return {"alert": [rule.model_dump(mode="json", exclude_none=True) for rule in self.alert]}
+
+
+@cache
+def _default() -> Rules:
+    return Rules.of(tomllib.loads(files(__package__).joinpath("default.toml").read_text(encoding="utf-8")))

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from convemo.alerts import Rules
 from convemo.batch import flat, parquet, redact
 from convemo.batch.engine import Engine
 from convemo.batch.identity import Contents, fingerprint, settings_of, work_key
@@ -47,6 +48,7 @@ class Batch:
             ``"package.module:function"`` or the function itself.
         purpose: why, for the run's manifest.
         cache_bytes: how much of the stages is kept; ``None`` nothing.
+        alerts: rules, or a TOML file of them (docs/alerts.md), that are watched in every call; the default ones if not given.
         analyzer: ``"package.module:function"`` that makes something else than our analyzer: see `convemo.batch.work.FileAnalyzer`.
         settings: single settings of `AnalyzerConfig`.
 
@@ -71,6 +73,7 @@ class Batch:
         purpose: str | None = None,
         cache_bytes: int | None = CACHE_BYTES,
         analyzer: str | None = None,
+        alerts: Rules | str | os.PathLike | None = None,
         **settings: Any,
     ):
         self.inputs = [inputs] if isinstance(inputs, str | os.PathLike | Input) else list(inputs)
@@ -79,6 +82,7 @@ class Batch:
         self.formats = flat.checked(formats)
         self.purpose, self.cache_bytes, self.analyzer, self.workers = purpose, cache_bytes, analyzer, workers
         self.redact = _checked(redact)
+        self.alerts = alerts if alerts is None or isinstance(alerts, Rules) else Rules.from_toml(alerts)
         if not self.inputs:
             raise ConfigError("files, folders, globs or manifests", "none")
         if isinstance(workers, int) and workers < 1:
@@ -89,7 +93,7 @@ class Batch:
 
         Args:
             reporter: is told how it goes.
-            retry_failed: also try again what failed before.
+            retry_failed: also try again what failed before, and what a language model that was away left unanswered.
 
         Returns:
             How it ended. Ctrl-C ends it early, when what was begun is done; a second one at once.
@@ -126,7 +130,7 @@ class Batch:
 
     def settings(self) -> dict[str, Any]:
         """Everything beside the inputs that results depend on."""
-        return settings_of(self.config, tuple(redact.name_of(one) for one in self.redact), self.analyzer or "")
+        return settings_of(self.config, tuple(redact.name_of(one) for one in self.redact), self.analyzer or "", self.alerts)
 
 
 def _checked(names: Sequence[str | redact.Redactor]) -> tuple[str | redact.Redactor, ...]:

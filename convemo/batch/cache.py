@@ -6,7 +6,6 @@ import hashlib
 import json
 import sqlite3
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,8 @@ class StageCache:
     def __init__(self, path: Path | None, limit_bytes: int = 2 * 2**30):
         self._path, self._limit, self._db = path, limit_bytes, None
         self._added = 0
+        self.why_not: str | None = None
+        """Why nothing is kept, if that was asked for and something is in the way: busy for long, damaged, no room."""
         if path is not None:
             try:
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=_MOST_WAIT_S)
@@ -36,8 +37,8 @@ class StageCache:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = NORMAL")  # a cache may lose its last entries in a power cut
                 self._db.execute(_TABLE)
-            except sqlite3.Error:
-                self._db = None
+            except sqlite3.Error as error:
+                self._give_up(error)
 
     def get(self, stage: str, made_from: Any) -> Any:
         """What the stage made from this, or ``None``."""
@@ -65,8 +66,14 @@ class StageCache:
             if self._added > self._limit // 20:
                 self._added = 0
                 self.trim()
-        except sqlite3.Error:  # busy for long, damaged, or no room: the work itself goes on
-            pass
+        except sqlite3.OperationalError as error:  # another worker writes, or there is no room: this entry is not kept, the work goes on
+            self.why_not = str(error)
+        except sqlite3.DatabaseError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: sqlite3.Error) -> None:
+        """It is no database, or not one any more: nothing is looked up or kept from here on."""
+        self._db, self.why_not = None, str(error)
 
     def trim(self) -> None:
         """Drops the longest unused until it is within its limit."""
@@ -85,9 +92,11 @@ class StageCache:
     def close(self, trim: bool = False) -> None:
         """Lets go of the file; `trim` brings it within its limit first."""
         if self._db is not None:
-            with suppress(sqlite3.Error):
+            try:
                 if trim:
                     self.trim()
+            except sqlite3.Error as error:
+                self.why_not = str(error)
             self._db.close()
 
 

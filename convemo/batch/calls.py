@@ -7,19 +7,16 @@ utterance that the policy excludes, or that no channel could score, counts in ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from convemo.analyzed import NEGATIVE, AnalyzedUtterance
+from convemo.dialogue.trajectory import courses
 from convemo.results import Analysis
 
 ROLES = ("agent", "customer")
-HALF_LIFE = 2.0
-"""Scored utterances of one speaker after which an old one weighs half in their smoothed curve."""
-ESCALATED = 0.3
-"""Rise of the smoothed probability of a negative emotion from which a call counts as escalated."""
 INTERRUPTED_S = 0.3
 """Seconds for which somebody must speak on after another has begun; below, turns meet as they do in any talk (Heldner & Edlund 2010)."""
 
@@ -33,9 +30,9 @@ def describe_call(analysis: Analysis) -> dict[str, Any]:
     ``negative_mean``         mean probability of a negative emotion, of those whom the call is about (`focus`)
     ``worst_…``               their utterance of highest probability of a negative emotion, the first of equals
     ``trend``                 change of that probability from the first to the last of their utterances, on the least-squares line
-    ``escalation``            largest rise of one speaker's smoothed curve, ``[0, 1]``; ``escalated`` where it is `ESCALATED` or more
+    ``escalation``            largest rise of one speaker's smoothed curve, ``[0, 1]``
     ``recovery``              how far that curve has come down at the end from its highest point after the rise
-    ``recovered``             escalated, and at the end at least half of the rise is gone
+    ``escalated``             whether any of them did, as `convemo.dialogue.trajectory` has it; ``recovered``: all who did
     ``talk_share_agent`` …    of the seconds spoken; without times of the words written
     ``overlap_s``             seconds in which two or more speak; ``overlap_share`` of all seconds in which anybody speaks
     ``interruptions``         utterances that begin while another speaker goes on for `INTERRUPTED_S` or more
@@ -89,41 +86,18 @@ def _worst(about: Sequence[AnalyzedUtterance]) -> dict[str, Any]:
 
 
 def _movement(about: Sequence[AnalyzedUtterance]) -> dict[str, Any]:
-    """Of the speaker whose smoothed curve rises most."""
-    curves: dict[str, list[float]] = {}
-    for u in about:
-        curves.setdefault(u.speaker, []).append(u.negative)
-    moves = [_rise(smoothed(values)) for values in curves.values()]
-    if not moves:
+    """Of those whom the call is about; the numbers are of the speaker whose smoothed curve rises most."""
+    ways = list(courses(about).values())
+    if not ways:
         return {"escalation": None, "escalated": None, "recovery": None, "recovered": None}
-    rise, fall = max(moves)
+    rise, fall = max((way.rise, way.fall) for way in ways)
+    upset = [way for way in ways if way.escalated]
     return {
         "escalation": rise,
-        "escalated": rise >= ESCALATED,
+        "escalated": bool(upset),
         "recovery": fall,
-        "recovered": rise >= ESCALATED and fall >= rise / 2,
+        "recovered": bool(upset) and all(way.recovered for way in upset),
     }
-
-
-def smoothed(values: Iterable[float], half_life: float = HALF_LIFE) -> np.ndarray:
-    """Causal exponential means, as `Analysis.trajectory` draws them.
-
-    >>> smoothed([0.0, 1.0], half_life=1.0).tolist()
-    [0.0, 0.5]
-    """
-    keep, means = 0.5 ** (1.0 / half_life), []
-    for value in values:
-        means.append(value if not means else keep * means[-1] + (1 - keep) * value)
-    return np.array(means)
-
-
-def _rise(curve: np.ndarray) -> tuple[float, float]:
-    """The largest rise from any point to a later one, and the fall from the highest point after its beginning to the end."""
-    lowest = np.minimum.accumulate(curve)
-    rises = curve - lowest
-    top = int(np.argmax(rises))
-    peak = float(curve[top:].max())
-    return float(rises[top]), peak - float(curve[-1])
 
 
 def _talk(rows: Sequence[AnalyzedUtterance]) -> dict[str, float | None]:

@@ -2,7 +2,8 @@
 
 inputs   what was given, by its paths, with the name that its calls bear and the hash of its content as last read
 work     one row for an input's content under certain settings: open, done or failed
-calls    one row a finished conversation; a file may hold several
+calls    one row a finished conversation; a file may hold several. `lacking` says which scores it has to do without, `again` that it is
+         to be done once more, its result standing until then
 parts    which Parquet files are whole: see `tables`
 hashes   sha256 of files by path, size and time of change, so that nothing is read twice to find out that nothing is to be done
 """
@@ -17,7 +18,7 @@ from typing import Any
 
 from convemo.errors import ResultError
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE inputs (
   id INTEGER PRIMARY KEY, audio TEXT NOT NULL, transcript TEXT NOT NULL, conversation TEXT NOT NULL,
@@ -32,12 +33,17 @@ CREATE INDEX work_content ON work (content, settings);
 CREATE INDEX work_input ON work (input, settings);
 CREATE TABLE calls (
   work TEXT NOT NULL, number INTEGER NOT NULL, settings TEXT NOT NULL, name TEXT NOT NULL, kind TEXT, error TEXT,
-  utterances INTEGER NOT NULL DEFAULT 0, part TEXT, PRIMARY KEY (work, number)) WITHOUT ROWID;
+  utterances INTEGER NOT NULL DEFAULT 0, part TEXT, lacking TEXT, again INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (work, number)) WITHOUT ROWID;
 CREATE INDEX calls_part ON calls (settings, part);
 CREATE TABLE parts (name TEXT PRIMARY KEY, settings TEXT NOT NULL, calls INTEGER NOT NULL, live INTEGER NOT NULL,
   stale INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE hashes (path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_FROM_1 = """
+ALTER TABLE calls ADD COLUMN lacking TEXT;
+ALTER TABLE calls ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
 """
 
 
@@ -58,9 +64,10 @@ class Database:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")  # a commit that was reported is on the disk
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
-        if version not in (0, SCHEMA):
+            if version in (0, 1):
+                steps = _TABLES if version == 0 else _FROM_1
+                self._db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA}; COMMIT;")
+        if version not in (0, 1, SCHEMA):
             raise ResultError(path, f"a ledger of version {SCHEMA}", f"version {version}", "Name another folder with --out.")
 
     def close(self) -> None:

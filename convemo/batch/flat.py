@@ -36,22 +36,26 @@ def checked(formats: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def write(layout: Layout, ledger: Database, settings: str, formats: Sequence[str]) -> None:
-    """Writes the files that were asked for, unless they hold what the tables hold already.
+    """Writes the files that were asked for, now or by an earlier run (none grows old), unless they hold what the tables hold already.
 
     Raises:
         ResultError: one cannot be written.
     """
     parts = [part.name for part in Parts(ledger, settings).all()]
     state = json.dumps([settings, parts, ledger.fact(f"columns {settings}"), ledger.fact(f"generation {settings}")])
-    for form in formats:
-        if form == "parquet":
-            continue
+    for form in FORMATS[1:]:
         files = [layout.out / f"{table}.{form}" for table in TABLES]
-        if ledger.fact(f"flat {form}") == state and all(file.is_file() for file in files):
+        before = ledger.fact(f"flat {form}")
+        if form not in formats and (before is None or not any(file.is_file() for file in files)):
+            continue
+        if before == state and all(file.is_file() for file in files):
             continue
         for table, file in zip(TABLES, files):
-            rows = _rows([layout.part(table, part) for part in parts])
-            (_write_csv if form == "csv" else _write_jsonl)(file, rows)
+            paths = [layout.part(table, part) for part in parts]
+            if form == "csv":
+                _write_csv(file, _rows(paths), parquet.names(paths[0]) if paths else [])
+            else:
+                _write_jsonl(file, _rows(paths))
         ledger.state(f"flat {form}", state)
 
 
@@ -61,12 +65,11 @@ def _rows(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
             yield from batch.to_pylist()
 
 
-def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+def _write_csv(path: Path, rows: Iterator[dict[str, Any]], columns: Sequence[str]) -> None:
     with writing(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
-        for number, row in enumerate(rows):
-            if not number:
-                writer.writerow([inert(name) for name in row])
+        writer.writerow([inert(name) for name in columns])
+        for row in rows:
             writer.writerow([inert(" ".join(value) if isinstance(value, list) else value) for value in row.values()])
 
 

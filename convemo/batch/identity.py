@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from convemo import __version__
+from convemo.alerts import Rules
 from convemo.asr import faster_whisper
 from convemo.batch.inputs import Input
 from convemo.batch.ledger import Ledger, Listed
@@ -96,9 +97,10 @@ def work_key(content: str, settings: str) -> str:
     return hashlib.sha256(f"{content} {settings}".encode()).hexdigest()
 
 
-def settings_of(config: AnalyzerConfig, redact: tuple[str, ...], analyzer: str) -> dict[str, Any]:
+def settings_of(config: AnalyzerConfig, redact: tuple[str, ...], analyzer: str, alerts: Rules | None = None) -> dict[str, Any]:
     """Everything beside the input that a result depends on, as it stands in the run's manifest."""
     return {
+        **({} if alerts is None else {"alerts": alerts.to_dict()}),
         "convemo": __version__,
         "algorithm": ALGORITHM,
         "config": config.model_dump(mode="json"),

@@ -3,8 +3,9 @@
 ::
 
     results/
-      utterances/part-….parquet   one row an utterance       (whoever reads results reads these two,
+      utterances/part-….parquet   one row an utterance       (whoever reads results reads these three,
       calls/part-….parquet        one row a call              and `utterances.csv` … if they were asked for)
+      alerts/part-….parquet       one row an alert
       analyses/CALL.json          each call whole: `Analysis.load`
       run.json                    what made them: purpose, policy, versions, settings, counts
       .convemo/                   ledger, lock, stage cache, results under other settings: for convemo itself
@@ -23,7 +24,7 @@ from pathlib import Path
 from convemo.errors import ResultError
 from convemo.export.atomic import sync_folder, writing
 
-TABLES = ("utterances", "calls")
+TABLES = ("utterances", "calls", "alerts")
 _PER_SETTINGS = (*TABLES, "analyses")
 MARK = ".settings.json"
 """In each of these folders: whose it is."""

@@ -111,7 +111,7 @@ class Ledger(Database):
 
     def done_numbers(self, key: str) -> frozenset[int]:
         """Which conversations of a file are finished."""
-        return frozenset(n for (n,) in self.all("SELECT number FROM calls WHERE work = ? AND error IS NULL", key))
+        return frozenset(n for (n,) in self.all("SELECT number FROM calls WHERE work = ? AND error IS NULL AND NOT again", key))
 
     def begin(self, key: str, settings: str, content: str, input: int) -> None:
         """Makes work known; without effect if it is."""
@@ -125,19 +125,21 @@ class Ledger(Database):
         with self.together() as db:
             db.execute("UPDATE work SET conversations = ? WHERE key = ?", (conversations, key))
 
-    def finish_call(self, settings: str, key: str, number: int, name: str, utterances: int) -> None:
-        """A call's result lies on the disk."""
+    def finish_call(self, settings: str, key: str, number: int, name: str, utterances: int, lacking: str | None = None) -> None:
+        """A call's result lies on the disk; if it was done before, its older rows are no longer wanted."""
         with self.together() as db:
+            db.execute("UPDATE parts SET stale = 1 WHERE name = (SELECT part FROM calls WHERE work = ? AND number = ?)", (key, number))
             db.execute(
-                "INSERT INTO calls (work, number, settings, name, utterances) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET name = excluded.name, utterances = excluded.utterances, kind = NULL, error = NULL",
-                (key, number, settings, name, utterances),
+                "INSERT INTO calls (work, number, settings, name, utterances, lacking) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET name = excluded.name, utterances = excluded.utterances, lacking = excluded.lacking, "
+                "kind = NULL, error = NULL, part = NULL, again = 0",
+                (key, number, settings, name, utterances, lacking),
             )
 
     def finish(self, key: str, conversations: int) -> str:
         """All conversations of a file, or of a share of it, were tried: ``done``, ``failed``, or ``open`` while other shares are out."""
         with self.together() as db:
-            total, wrong = db.execute("SELECT count(*), count(error) FROM calls WHERE work = ?", (key,)).fetchone()
+            total, wrong = db.execute("SELECT count(*), count(error) FROM calls WHERE work = ? AND NOT again", (key,)).fetchone()
             status = "open" if total < conversations else "failed" if wrong else "done"
             if status != "open":
                 db.execute(
@@ -162,7 +164,7 @@ class Ledger(Database):
         with self.together() as db:
             db.execute(
                 "INSERT INTO calls (work, number, settings, name, kind, error) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET kind = excluded.kind, error = excluded.error",
+                "ON CONFLICT DO UPDATE SET kind = excluded.kind, error = excluded.error, again = 0",
                 (key, number, settings, name, kind, error),
             )
 
@@ -176,10 +178,16 @@ class Ledger(Database):
             return db.execute("SELECT attempts FROM work WHERE key = ?", (key,)).fetchone()[0]
 
     def reopen_failed(self, settings: str) -> None:
-        """What failed is to be tried again, as if for the first time."""
+        """What failed is to be tried again, as if for the first time; and what is done but lacks scores, whose result stands until then."""
         with self.together() as db:
             db.execute("DELETE FROM calls WHERE settings = ? AND error IS NOT NULL", (settings,))
-            db.execute("UPDATE work SET status = 'open', attempts = 0 WHERE settings = ? AND status = 'failed'", (settings,))
+            db.execute("UPDATE calls SET again = 1 WHERE settings = ? AND lacking IS NOT NULL", (settings,))
+            again = "key IN (SELECT work FROM calls WHERE settings = work.settings AND again)"
+            db.execute(f"UPDATE work SET status = 'open', attempts = 0 WHERE settings = ? AND (status = 'failed' OR {again})", (settings,))
+
+    def count_lacking(self, settings: str) -> int:
+        """Calls that are done without all their scores, because a model was away."""
+        return self.one("SELECT count(*) FROM calls WHERE settings = ? AND lacking IS NOT NULL AND error IS NULL", settings)
 
     def failures(self, settings: str, run: int) -> list[Failure]:
         """What failed among the inputs of a run, files first."""

@@ -20,7 +20,8 @@ _HARMLESS = "SELECT"  # EXPLAIN ANALYZE would run whatever stands behind it
 class Query:
     """The answer to one question in SQL.
 
-    The views ``utterances`` and ``calls`` are all there is: the engine is cut off from files and network before it sees the question.
+    The views ``utterances``, ``calls`` and ``alerts`` are all there is: the engine is cut off from files and network before it sees the
+    question.
 
     Args:
         results: the folder that a batch has written.
@@ -49,7 +50,9 @@ class Query:
         for table in TABLES:
             files = sorted(layout.table(table).glob("*.parquet"))
             if not files:
-                raise ResultError(layout.out, "the results of convemo batch", f"no {table} in it", "Name the folder given with --out.")
+                older = table == "alerts"
+                hint = "Run the same batch command again: it adds what is missing." if older else "Name the folder given with --out."
+                raise ResultError(layout.out, "the results of convemo batch", f"no {table} in it", hint)
             self._db.register(table, datasets.dataset([str(file) for file in files], format="parquet"))
         self._db.execute("SET enable_external_access = false")
         self._db.execute("SET lock_configuration = true")
@@ -93,7 +96,7 @@ def _distinct(names: Iterable[str]) -> list[str]:
 def _refused(error: duckdb.Error) -> ConfigError:
     told = str(error).strip()
     return ConfigError(
-        "SQL that DuckDB understands", told, "The tables are utterances and calls; DESCRIBE shows nothing that docs/batch.md does not."
+        "SQL that DuckDB understands", told, "The tables are utterances, calls and alerts; docs/batch.md lists their columns."
     )
 
 

@@ -6,19 +6,20 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convemo.asr.select import choose
 from convemo.batch import flat
+from convemo.batch.book import ATTEMPTS, Book
 from convemo.batch.cache import StageCache
 from convemo.batch.engine import Died, Engine, Heard
 from convemo.batch.failure import describe
 from convemo.batch.identity import Contents, fingerprint, work_key
 from convemo.batch.inputs import Inputs
 from convemo.batch.interrupt import Interrupt
-from convemo.batch.ledger import Failure, Ledger, Listed
+from convemo.batch.ledger import Failure, Ledger
 from convemo.batch.local import LocalEngine
 from convemo.batch.record import RunRecord
 from convemo.batch.summary import Progress, Reporter, Summary
@@ -29,24 +30,12 @@ from convemo.errors import ConfigError, ConvemoError
 if TYPE_CHECKING:
     from convemo.batch.batch import Batch
 
-ATTEMPTS = 2
-"""So often a file is tried whose worker died: once more, for the fault may have been a neighbour's appetite for memory."""
 FLUSH_S = 60.0
 """A finished call is in the tables after so many seconds, or sooner."""
 _WAIT_S = 0.5
 """Between two looks at the clock and at Ctrl-C."""
 _FAILURES_KEPT = 1000
 """Failures that a summary lists; all are in the ledger."""
-
-
-@dataclass(slots=True)
-class _Begun:
-    """An input that is at work."""
-
-    listed: Listed
-    content: str
-    entered: bool = False
-    """Whether the ledger knows of the work."""
 
 
 class Run:
@@ -63,12 +52,11 @@ class Run:
         self._contents = Contents(ledger)
         self._engine: Engine | None = None
         self._ready: deque[Task] = deque()
-        self._begun: dict[str, _Begun] = {}
         self._met: set[int] = set()
         self._tried: dict[str, set[int]] = {}  # key → conversations of a file that this run is through with
         self._deaths: dict[tuple[str, int], int] = {}
         self._at_work, self._draining = 0, False
-        self._before = self._failed_before = self._done = self._failed = self._duplicates = self._calls = self._utterances = 0
+        self._before = self._failed_before = self._unfound = self._duplicates = 0
 
     def go(self, retry_failed: bool) -> Summary:
         """The whole run; see `Batch.run`."""
@@ -86,6 +74,7 @@ class Run:
         self._settings = fingerprint(told)
         self._layout.settle(self._settings)
         self._tables = Tables(self._layout, ledger, self._settings)
+        self._book = Book(self._layout, ledger, self._tables, self._contents, self._settings, self._reporter)
         record = RunRecord(self._layout, batch, told, self._settings)
         record.begin()
         self._tables.recover()
@@ -116,7 +105,7 @@ class Run:
             skipped = ", ".join(f"{n} {suffix}" for suffix, n in inputs.skipped.most_common(5))
             raise ConfigError("recordings or transcripts", f"none{f' ({skipped} passed over)' if skipped else ''}", "Check the paths.")
         for path, error in inputs.problems:
-            self._failed += 1
+            self._unfound += 1
             self._reporter.failed(Failure(path, path, *describe(error), 1))
         for note in inputs.notes:
             self._reporter.note(note)
@@ -141,7 +130,7 @@ class Run:
                 content, audio, transcript = self._contents.read(listed)
             except ConvemoError as error:
                 if counting:
-                    self._unreadable(listed, error)
+                    self._book.unreadable(listed, error)
                 continue
             key = work_key(content, self._settings)
             status, seen = self._ledger.status(key), int(key[:15], 16)
@@ -154,22 +143,11 @@ class Run:
             elif status == "failed":
                 self._failed_before += counting
             else:
-                self._begun[key] = _Begun(listed, content)
+                self._book.open(key, listed, content)
                 done = self._ledger.done_numbers(key) if status else frozenset()
                 one = listed.input
                 yield Task(key, one.name, one.audio, one.transcript, audio, transcript, one.conversation, dict(one.roles), done=done)
         self._contents.save()
-
-    def _unreadable(self, listed: Listed, error: ConvemoError) -> None:
-        """A file that is not there, or that nobody may read, is looked for again by every run."""
-        kind, told = describe(error)
-        key = work_key(f"unreadable {listed.id}", self._settings)
-        with self._ledger.together():
-            self._ledger.remember([], [(listed.id, "unreadable")])
-            self._ledger.begin(key, self._settings, "unreadable", listed.id)
-            attempts = self._ledger.fail(key, kind, told)
-        self._failed += 1
-        self._reporter.failed(Failure(listed.input.name, listed.input.audio or listed.input.transcript or "", kind, told, attempts))
 
     # The work -----------------------------------------------------------------------------------------------------------
 
@@ -191,7 +169,7 @@ class Run:
             self._at_work -= sum(isinstance(e, Died) or isinstance(e.message, LAST) for e in events)
             deaths = self._share(events)
             self._hand_out()  # first the next tasks, then the book-keeping: workers need not wait for the disk
-            self._write_down(events, deaths)
+            self._book.write_down(events, deaths)
             self._forget(events)
             if self._tables.full or (self._tables.waiting and time.monotonic() - flushed > FLUSH_S):
                 self._tables.flush()
@@ -217,8 +195,13 @@ class Run:
         threads = max(1, (os.cpu_count() or 1) // getattr(engine, "workers", 1))
         models = batch.settings()["models"]
         if batch.cache_bytes:
-            StageCache(self._layout.cache, batch.cache_bytes).close(trim=True)  # the bound may be another than the last time
-        engine.start(Setup(str(self._layout.out), batch.config, batch.redact, models, batch.cache_bytes, threads, batch.analyzer))
+            cache = StageCache(self._layout.cache, batch.cache_bytes)
+            cache.close(trim=True)  # the bound may be another than the last time
+            if cache.why_not:
+                self._reporter.note(f"What stages make is not kept: {cache.why_not}. {self._layout.cache} may be deleted.")
+        engine.start(
+            Setup(str(self._layout.out), batch.config, batch.redact, models, batch.cache_bytes, threads, batch.analyzer, batch.alerts)
+        )
         return engine
 
     def _share(self, events: Sequence[Heard | Died]) -> list[tuple[Died, int, int]]:
@@ -253,113 +236,39 @@ class Run:
             self._ready.append(replace(task, done=done | {number}))
         return number, times
 
-    def _write_down(self, events: Sequence[Heard | Died], deaths: Sequence[tuple[Died, int, int]]) -> None:
-        """Results onto the disk; in one commit, what has happened; then what it means for the tables and for whoever watches."""
-        failures: list[Failure] = []
-        superseded: list[str] = []
-        done = [e.message for e in events if isinstance(e, Heard) and isinstance(e.message, CallDone)]
-        self._layout.keep((message.rows.call, message.content) for message in done)
-        with self._ledger.together():
-            self._contents.save()
-            for event in events:
-                self._enter(event.task.key)
-                if isinstance(event, Heard):
-                    failures += self._take(event.task, event.message, superseded)
-            for event, number, times in deaths:
-                failures += self._bury(event, number, times)
-        for event in events:
-            if isinstance(event, Heard) and isinstance(event.message, CallDone):
-                rows = event.message.rows
-                self._calls += 1
-                self._utterances += len(rows.utterances)
-                told = rows.with_metadata(self._begun[event.task.key].listed.input.metadata, event.task.audio, event.task.transcript)
-                self._tables.add(event.task.key, event.message.number, told)
-                superseded = [name for name in superseded if name != rows.call]
-        for name in superseded:  # of the file as it was before, and not overwritten by what it is now
-            self._layout.analysis(name).unlink(missing_ok=True)
-        for failure in failures:
-            self._reporter.failed(failure)
-
     def _forget(self, events: Sequence[Heard | Died]) -> None:
         """What is ended takes no memory: a batch may have a million inputs."""
+        self._book.forget(events)
         for event in events:
             if isinstance(event, Heard) and isinstance(event.message, TaskDone | TaskFailed) and event.task.first is None:
-                self._begun.pop(event.task.key, None)
                 self._tried.pop(event.task.key, None)
-
-    def _take(self, task: Task, message: Any, superseded: list[str]) -> list[Failure]:
-        """Writes one message into the ledger."""
-        ledger, key = self._ledger, task.key
-        if isinstance(message, CallDone):
-            superseded += self._supersede(key)
-            ledger.finish_call(self._settings, key, message.number, message.rows.call, len(message.rows.utterances))
-        elif isinstance(message, CallFailed):
-            superseded += self._supersede(key)
-            ledger.fail_call(self._settings, key, message.number, message.name, message.kind, message.error)
-            return [Failure(message.name, task.path, message.kind, message.error, 1)]
-        elif isinstance(message, TaskDone):
-            status = ledger.finish(key, message.conversations)
-            self._done += status == "done"
-            self._failed += status == "failed"
-        elif isinstance(message, ShareOut):
-            ledger.count_conversations(key, message.conversations)
-        elif task.first is None or ledger.status(key) != "failed":  # else another share of the file has told it
-            superseded += self._supersede(key)
-            attempts = ledger.fail(key, message.kind, message.error)
-            self._failed += 1
-            return [Failure(task.name, task.path, message.kind, message.error, attempts)]
-        return []
-
-    def _bury(self, event: Died, number: int, times: int) -> list[Failure]:
-        """Writes a worker's death down with the file that it died of."""
-        task, told = event.task, f"{event.task.path}: {event.why}."
-        if times < ATTEMPTS:
-            self._ledger.fail(task.key, "WorkerDied", told, final=False)
-            self._reporter.note(f"{told} It is tried once more.")
-            return []
-        if task.first is None:
-            self._ledger.fail(task.key, "WorkerDied", told)
-            self._failed += 1
-            return [Failure(task.name, task.path, "WorkerDied", told, times)]
-        name = f"{task.name}#{number + 1}"
-        self._ledger.fail_call(self._settings, task.key, number, name, "WorkerDied", told)
-        return [Failure(name, task.path, "WorkerDied", told, times)]
-
-    def _enter(self, key: str) -> None:
-        """Makes work known to the ledger, once."""
-        begun = self._begun[key]
-        if not begun.entered:
-            self._ledger.begin(key, self._settings, begun.content, begun.listed.id)
-            begun.entered = True
-
-    def _supersede(self, key: str) -> list[str]:
-        """Forgets what the same paths held before; where nobody had read them before, that was nothing."""
-        return self._ledger.supersede(key) if self._begun[key].listed.content is not None else []
 
     # After the work -----------------------------------------------------------------------------------------------------
 
     def _progress(self) -> Progress:
         ended = self._before + self._failed_before + self._duplicates
         elapsed = time.monotonic() - self._first
-        return Progress(self._total, ended, self._done, self._failed, self._calls, self._utterances, elapsed)
+        book = self._book
+        return Progress(self._total, ended, book.done, self._unfound + book.failed, book.calls, book.utterances, elapsed)
 
     def _summary(self, inputs: Inputs) -> Summary:
         failures = self._ledger.failures(self._settings, self._number)
         failures += [Failure(path, path, *describe(error), 1) for path, error in inputs.problems]
         counts = self._ledger.counts(self._settings)
-        before = self._ledger.count_done(self._settings, self._number) - self._done
+        before = self._ledger.count_done(self._settings, self._number) - self._book.done
         return Summary(
             out=self._layout.out,
             total=self._total + len(inputs.problems),
-            done=self._done,
+            done=self._book.done,
             before=max(before, 0),
             failed=len(failures),
             duplicates=self._duplicates,
             left=self._ledger.count_left(self._settings, self._number),
-            calls=self._calls,
-            utterances=self._utterances,
+            calls=self._book.calls,
+            utterances=self._book.utterances,
             all_calls=counts["calls"],
             all_utterances=counts["utterances"],
+            lacking=self._ledger.count_lacking(self._settings),
             seconds=time.monotonic() - self._started,
             interrupted=self._interrupt.times > 0,
             failures=tuple(failures[:_FAILURES_KEPT]),

@@ -7,11 +7,12 @@ scores, the very utterances that the policy showed the channel, so that scores o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 
 from convemo import __version__, audio
+from convemo.analyzed import record
 from convemo.audio import Audio
 from convemo.audio.denoise import Denoiser
 from convemo.batch import coding
@@ -23,7 +24,7 @@ from convemo.errors import AudioError
 from convemo.pipeline import Analyzer
 from convemo.results import Analysis
 from convemo.source import Opened
-from convemo.types import ChannelResult, Dialogue, Diarization, Recording, Transcript
+from convemo.types import ChannelResult, Dialogue, Diarization, Evidence, Recording, Transcript
 
 _JUDGING = ("text", "acoustic", "fusion", "channels", "denoise", "weights", "policy", "smooth", "describe", "offline", "limits")
 """Settings that change nothing about who said what."""
@@ -32,6 +33,7 @@ _LISTENING = ("asr", "diarizer", "roles", "enroll", "translate", "compute_type",
 _SPOKEN = ("diarizer", "device", "num_speakers", "min_speakers", "max_speakers")
 _WORDS = ("asr", "language", "translate", "device", "compute_type")
 
+_EVIDENCE = tuple(field.name for field in fields(Evidence))
 _READERS = ("text", "llm")
 """Channels that never listen."""
 
@@ -55,6 +57,7 @@ class StagedAnalyzer(Analyzer):
         self._cache, self._redactors, self._models = cache, redactors, models or {}
         self._sound: str | None = None
         self._words: str | None = None
+        self._known: tuple[AnalyzerConfig, dict[str, dict[str, Any]]] = (config, {})
 
     def load(self) -> None:
         """Loads every engine that any input needs, so that what is missing is told before ten thousand files are tried."""
@@ -165,17 +168,9 @@ class StagedAnalyzer(Analyzer):
     def _predict(self, name: str, channel: Channel, dialogue: Dialogue, audio: Audio | None) -> ChannelResult:
         if audio is None and name == "acoustic":  # quicker said than looked up
             return super()._predict(name, channel, dialogue, audio)
-        others = {other for other in ("text", "acoustic", "llm") if other != name}
-        settings = self.config.model_dump(mode="json", exclude={*_JUDGING, *_LISTENING} - {name})
-        settings = {n: value for n, value in settings.items() if n.partition("_")[0] not in others}
-        if name == "acoustic":
-            settings["denoise"] = self.config.denoise
         sound = audio.recording.sha256 if audio is not None and name not in _READERS else None
-        shown = coding.from_dialogue(replace(dialogue, id=""))
-        for u in shown["utterances"]:
-            del u["label"], u["dimensions"], u["voice"], u["voice_deviation"]
         model = [channel.model.id, channel.model.sha256]
-        made_from = [__version__, name, model, self._models.get(name), settings, sound, shown]
+        made_from = [__version__, name, model, self._models.get(name), self._settings_of(name), sound, _shown(dialogue)]
         kept = self._cache.get("scores", made_from)
         if kept is not None:
             return coding.to_result(kept)
@@ -184,10 +179,35 @@ class StagedAnalyzer(Analyzer):
             self._cache.put("scores", made_from, coding.from_result(result))  # a server that was away may be back the next time
         return result
 
+    def _settings_of(self, channel: str) -> dict[str, Any]:
+        """Those that a channel's raw scores depend on."""
+        if self._known[0] is not self.config:
+            self._known = (self.config, {})
+        found = self._known[1]
+        if channel not in found:
+            others = {other for other in ("text", "acoustic", "llm") if other != channel}
+            settings = self.config.model_dump(mode="json", exclude={*_JUDGING, *_LISTENING} - {channel})
+            found[channel] = {name: value for name, value in settings.items() if name.partition("_")[0] not in others}
+            if channel == "acoustic":
+                found[channel]["denoise"] = self.config.denoise
+        return found[channel]
+
     @cached_property
     def _denoiser(self) -> Denoiser | None:
         denoiser = Analyzer._denoiser.func(self)
         return None if denoiser is None else _LazyDenoiser(denoiser)
+
+
+def _shown(dialogue: Dialogue) -> Any:
+    """All that a channel can see of a dialogue; not its id, nor what is only described."""
+    speakers = [[s.id, s.name, s.role, s.channel] for s in dialogue.speakers]
+    utterances = [
+        (u.id, u.speaker, u.text, u.start, u.end, u.audio, None if u.features is None else dict(u.features),
+         [getattr(u.evidence, name) for name in _EVIDENCE], [record(word) for word in u.words])
+        for u in dialogue
+    ]  # fmt: skip
+    further = [None if of is None else dict(of) for of in (dialogue.groups, dialogue.genders)]
+    return [speakers, dialogue.language, dialogue.translated_from, *further, utterances]
 
 
 class _Unopened:

@@ -62,6 +62,8 @@ class Summary:
     all_utterances: int
     """In the tables."""
     seconds: float
+    lacking: int = 0
+    """Calls in the tables that have to do without scores of a model that was away."""
     interrupted: bool = False
     failures: tuple[Failure, ...] = ()
     skipped: Counter[str] = field(default_factory=Counter)

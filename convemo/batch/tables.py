@@ -1,9 +1,9 @@
-"""The two tables, in parts: each part complete or absent, no call in two, small ones put together without a moment in which any is missing.
+"""The tables, in parts: each part complete or absent, no call in two, small ones put together without a moment in which any is missing.
 
-A part is a pair of files, ``utterances/part-000017.parquet`` and ``calls/part-000017.parquet``. The ledger announces it, both are written,
-the ledger says that it is live: killed in between, the next run finds the announcement and either both files or none of use. To put parts
-together, a second folder is made beside each table, with links to the parts that stay and new files for those that are merged; one commit
-in the ledger decides, and the folders change places.
+A part is one file in each table, ``utterances/part-000017.parquet``, ``calls/part-000017.parquet`` and so on. The ledger announces it, they
+are written, the ledger says that it is live: killed in between, the next run finds the announcement and either all files or none of use. To
+put parts together, a second folder is made beside each table, with links to the parts that stay and new files for those that are merged;
+one commit in the ledger decides, and the folders change places.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Tables:
             for name in live:  # made by another version of convemo: the analyses are the source
                 self._parts.drop(name)
                 for table in TABLES:
-                    self._layout.part(table, name).unlink()
+                    self._layout.part(table, name).unlink(missing_ok=True)
         self._ledger.state(f"schema {self._settings}", str(SCHEMA))
         self._recover_loose()
 
@@ -124,10 +124,9 @@ class Tables:
             self.compact()  # else a call that was analysed anew would lie in two parts for a while
         self._widen([rows for _, _, rows in self._waiting])
         name = self._parts.new([(work, number) for work, number, _ in self._waiting])
-        calls = [rows.summary for _, _, rows in self._waiting]
-        utterances = [row for _, _, rows in self._waiting for row in rows.utterances]
         try:
-            for table, content in zip(TABLES, (utterances, calls)):
+            for table in TABLES:
+                content = [row for _, _, rows in self._waiting for row in rows.of(table)]
                 parquet.write(self._layout.part(table, name), content, self._columns.of(table))
         except ResultError:
             with suppress(ResultError):

@@ -5,15 +5,18 @@ A worker writes nothing but the stage cache: the run that holds the folder's loc
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Protocol
 
 from convemo import readers
+from convemo.alerts import Rules, watched
 from convemo.batch.cache import StageCache
 from convemo.batch.failure import describe
+from convemo.batch.lacking import lacking
 from convemo.batch.layout import Layout
 from convemo.batch.redact import Redactor, find
 from convemo.batch.rows import CallRows, rows_of
@@ -24,6 +27,7 @@ from convemo.export.json import pieces
 from convemo.results import Analysis
 from convemo.source import is_transcript
 from convemo.types import Role, Transcript
+from convemo.weights import file_sha256
 
 AT_ONCE = 32
 """Conversations of one file that one worker takes at a time; a file of more is shared out."""
@@ -61,6 +65,8 @@ class Setup:
     threads: int = 1
     analyzer: str | None = None
     """``package.module:function``, called with this `Setup`; ``None`` makes a `StagedAnalyzer`."""
+    alerts: Rules | None = None
+    """What is watched in every call; ``None``: the default rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,8 @@ class CallDone:
     rows: CallRows
     content: bytes
     """The whole account as JSON, as `Analysis.load` reads it."""
+    lacking: str | None = None
+    """Which scores it has to do without, because a model was away: `convemo.batch.lacking`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +162,7 @@ class Worker:
         self._cache = StageCache(Layout(setup.out).cache if setup.cache_bytes else None, setup.cache_bytes or 0)
         self._redactors = tuple(one if callable(one) else find([one])[0] for one in setup.redact)
         self._analyzer = _made(setup, self._cache, self._redactors)
-        self._config = self._analyzer.config
+        self._config, self._rules = self._analyzer.config, setup.alerts
         self._analyzer.load()
         self._read: tuple[str | None, tuple[Transcript, ...]] = (None, ())
         self._names: list[str] = []
@@ -200,28 +208,46 @@ class Worker:
         if task.audio is not None or task.conversation is not None or task.transcript is None:
             return ()
         if self._read[0] != task.key:
-            several = readers.read_transcripts(task.transcript, limits=self._config.limits) if is_transcript(task.transcript) else ()
-            with_hash = task.transcript_sha256 and several
-            if with_hash and _sha256(task.transcript) != task.transcript_sha256:
-                raise TranscriptError(task.transcript, "the transcript that was listed", "other content", "Run the same command again.")
+            several = ()
+            if is_transcript(task.transcript):
+                with self._as_listed(task):
+                    several = readers.read_transcripts(task.transcript, limits=self._config.limits)
             self._read, self._names = (task.key, several), _names(several)
         return self._read[1]
 
+    @contextmanager
+    def _as_listed(self, task: Task) -> Iterator[None]:
+        """What is read of the transcript meanwhile is what was hashed when it was listed: hashed once more *after* it was read.
+
+        Raises:
+            TranscriptError: the file has changed, so that its result would be kept by the hash of something else.
+        """
+        yield
+        if task.transcript_sha256 is not None and file_sha256(Path(task.transcript)) != task.transcript_sha256:
+            raise TranscriptError(task.transcript, "the transcript that was listed", "other content", "Run the same command again.")
+
     def _analyze(self, task: Task, number: int, name: str, said: str | Transcript | None, conversation: str | None) -> CallDone:
-        sound = task.audio
-        if sound is None and isinstance(said, str) and self._read[0] == task.key and self._read[1]:
-            said, conversation = self._read[1][0], None  # it has been read already
-        elif sound is None and isinstance(said, str) and not is_transcript(said):
-            sound, said = said, None  # given by name, and its content is sound
+        sound, given = task.audio, {"work": task.key, "conversation": task.conversation or self._conversation(task, number)}
+        if isinstance(said, str):
+            if sound is None and self._read[0] == task.key and self._read[1]:
+                said, conversation = self._read[1][0], None  # it has been read already
+            elif sound is not None or is_transcript(said):
+                with self._as_listed(task):
+                    said = readers.read_transcript(said, conversation=conversation, limits=self._config.limits)
+            else:
+                sound, said = said, None  # given by name, and its content is sound
         analysis = self._analyzer.analyze_file(
             sound, said, id=name, conversation=conversation,
             sound_sha256=task.audio_sha256 if sound == task.audio else task.transcript_sha256,
             said_sha256=task.transcript_sha256 if said is not None else None,
         )  # fmt: skip
-        given = {"work": task.key, "conversation": task.conversation or self._conversation(task, number)}
+        lacks = lacking(analysis, self._config.policy)
         given |= {"transcript_path": task.transcript, "transcript_sha256": task.transcript_sha256} if task.transcript else {}
+        given |= {"lacking": lacks} if lacks else {}
         analysis = replace(analysis, provenance={**analysis.provenance, "batch": given})
-        return CallDone(task.key, number, rows_of(analysis), encoded(analysis))
+        if self._rules is not None:
+            analysis = watched(analysis, self._rules)
+        return CallDone(task.key, number, rows_of(analysis), encoded(analysis), lacks)
 
     def _conversation(self, task: Task, number: int) -> str | None:
         return self._read[1][number].id if self._read[0] == task.key and self._read[1] else None
@@ -256,8 +282,3 @@ def _names(several: tuple[Transcript, ...]) -> list[str]:
     if names and len({id.casefold() for id in ids}) == len(ids):
         return ids
     return [str(number) for number in range(1, len(ids) + 1)]
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,9 @@ def batch(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of results. The same command goes on where a run stopped.")],
     workers: Annotated[int | None, typer.Option(min=1, help="How many at a time; as many as there are processors if not given.")] = None,
     format: Annotated[str, typer.Option(help="parquet (always written), csv, jsonl; several with commas.")] = "parquet",
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again what failed before, and what a language model left unanswered.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
     redact: Annotated[str | None, typer.Option(metavar="WHAT", help="Take out of all texts, before all else: numbers,emails.")] = None,
     purpose: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept in run.json.")] = None,

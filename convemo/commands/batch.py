@@ -38,6 +38,7 @@ def run(
     address: str | None,
     redact: str | None,
     purpose: str | None,
+    alerts: Path | None,
     cache: float,
     retry_failed: bool,
     dry_run: bool,
@@ -62,6 +63,7 @@ def run(
         formats=formats.split(","),
         redact=redactors,
         purpose=purpose,
+        alerts=alerts,
         cache_bytes=int(cache * 2**30) or None,
         **settings,
     )
@@ -112,11 +114,13 @@ def _tell(summary: Summary) -> None:
         kinds = ", ".join(f"{n} {suffix}" for suffix, n in summary.skipped.most_common(5))
         print(f"Passed over, for they are neither recordings nor transcripts: {kinds}.")
     if summary.failures:
-        print(f"Failed before and now ({summary.failed}); `--retry-failed` tries them again:")
+        print(f"Failed ({summary.failed}); `--retry-failed` tries them again:")
         for failure in summary.failures[:_SHOWN]:
             print(f"  {failure.name}: {failure.error}")
         if summary.failed > _SHOWN:
             print(f"  … and {summary.failed - _SHOWN} more.")
+    if summary.lacking:
+        print(f"Done without all scores, for a model was away: {summary.lacking} calls; `--retry-failed` asks again.")
     if summary.interrupted:
         print("Interrupted. The same command goes on where this one stopped.")
 

@@ -9,7 +9,10 @@ was scored, speaker by speaker. All of it is causal: what is said of an utteranc
 
 **Escalation.** The smoothed curve stands `ESCALATED` or more above its lowest point since the beginning, or since the last recovery.
 
-**Recovery.** After an escalation, at least the share `RECOVERED` of the rise from that lowest point to the peak is gone again.
+**Recovery.** After an escalation, at least the share `RECOVERED` of the rise from that lowest point to the peak is gone again. Somebody
+*has recovered* if that is the last of their events: they escalated, it passed, and they did not escalate again.
+
+This is the one place that says so: pages, notebooks and the tables of a batch all ask `courses`.
 
 **Shift.** The label differs from the speaker's utterance before (Poria et al. 2019, arXiv:1905.02947, section II-D: *emotion shift*).
 Utterances without a score, or with one too unsure to act on, are passed over.
@@ -19,7 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from convemo.results import Moment
+
+if TYPE_CHECKING:
+    from convemo.results import Analysis
 
 HALF_LIFE = 2.0
 """Scored utterances of one speaker after which an old one weighs half. A single outburst of 1.0 lifts the curve by 0.29, just not
@@ -108,6 +116,50 @@ class Course:
         """Whether the last thing that happened was a recovery."""
         return bool(self.movements) and self.movements[-1].kind == "recovery"
 
+    @property
+    def rise(self) -> float:
+        """The largest rise of the smoothed curve from any point to a later one, in ``[0, 1]``; `ESCALATED` or more is an escalation."""
+        return self._extremes()[0]
+
+    @property
+    def fall(self) -> float:
+        """How far the smoothed curve stands at the end below its highest point since that rise, in ``[0, 1]``."""
+        return self._extremes()[1]
+
+    def _extremes(self) -> tuple[float, float]:
+        lowest, rise, peak = 1.0, -1.0, 0.0
+        for point in self.points:
+            now = point.smoothed
+            lowest = min(lowest, now)
+            rise, peak = (now - lowest, now) if now - lowest > rise else (rise, max(peak, now))
+        return rise, peak - self.points[-1].smoothed
+
+
+class Smoothed:
+    """A causal exponential mean, value by value.
+
+    Args:
+        half_life: in values, above 0.
+
+    Raises:
+        ValueError: the half-life is not above 0.
+
+    >>> mean = Smoothed(half_life=1.0)
+    >>> [mean.update(value) for value in (0.0, 1.0, 1.0)]
+    [0.0, 0.5, 0.75]
+    """
+
+    def __init__(self, half_life: float = HALF_LIFE):
+        if half_life <= 0:
+            raise ValueError(f"half_life must be above 0 utterances; got {half_life}")
+        self._keep = 0.5 ** (1.0 / half_life)
+        self.mean: float | None = None
+
+    def update(self, value: float) -> float:
+        """Takes the next value in, and gives the mean so far."""
+        self.mean = value if self.mean is None else self._keep * self.mean + (1 - self._keep) * value
+        return self.mean
+
 
 class Tracker:
     """Follows one speaker, utterance by utterance, in bounded memory.
@@ -120,10 +172,7 @@ class Tracker:
     """
 
     def __init__(self, half_life: float = HALF_LIFE):
-        if half_life <= 0:
-            raise ValueError(f"half_life must be above 0 utterances; got {half_life}")
-        self._keep = 0.5 ** (1.0 / half_life)
-        self._smoothed: float | None = None
+        self._smoothed = Smoothed(half_life)
         self._sum, self._count = 0.0, 0
         self._label: str | None = None
         self._low: tuple[float, int] = (0.0, 0)  # the lowest point since the beginning or the last recovery, and its index
@@ -144,8 +193,7 @@ class Tracker:
             return None, None, None
         baseline = self._sum / self._count if self._count else None
         self._sum, self._count = self._sum + value, self._count + 1
-        now = value if self._smoothed is None else self._keep * self._smoothed + (1 - self._keep) * value
-        first, self._smoothed = self._smoothed is None, now
+        first, now = self._smoothed.mean is None, self._smoothed.update(value)
         point = Point(index, utterance.id, utterance.start, value, now, None if baseline is None else now - baseline)
         if first:
             self._low = (now, index)
@@ -193,3 +241,17 @@ def courses(utterances: Iterable[Scored], half_life: float = HALF_LIFE) -> dict[
             if new is not None:
                 kept.append(new)
     return {speaker: Course(speaker, *map(tuple, kept)) for speaker, kept in found.items() if kept[0]}
+
+
+def moments(analysis: Analysis, speaker: str, half_life: float = HALF_LIFE) -> tuple[Moment, ...]:
+    """See `Analysis.trajectory`: the same smoothed curve, with valence and arousal beside it."""
+    means = {name: Smoothed(half_life) for name in ("negative", "valence", "arousal")}
+    found = []
+    for u in analysis:
+        if u.speaker != speaker or u.probabilities is None:
+            continue
+        for name, mean in means.items():
+            if (value := getattr(u, name)) is not None:
+                mean.update(value)
+        found.append(Moment(u.id, u.start, *(mean.mean for mean in means.values())))
+    return tuple(found)

@@ -20,6 +20,7 @@ from convemo.report.page import classes_of, emotion, facts, frame, line, percent
 from convemo.report.timeline import timeline
 from convemo.report.transcript import data_of, transcript
 from convemo.results import Analysis
+from convemo.types import ChannelResult
 
 NAVIGATION = {"alerts": "Alerts", "timeline": "Timeline", "transcript": "Transcript", "speakers": "Speakers", "about": "About"}
 MOST_EMBEDDED_BYTES = 64 * 2**20
@@ -162,10 +163,16 @@ def _way(way: Course | None) -> str:
     return " ".join(moves[:6]) + (" …" if len(moves) > 6 else "") if moves else "–"
 
 
+def _how(result: ChannelResult) -> str:
+    if not result.valid.any():
+        return ", no scores"
+    return "" if result.calibrated else ", not calibrated"
+
+
 def _about(analysis: Analysis) -> str:
     notes = "".join(f"<li>{text(note)}</li>" for note in analysis.notes)
     models = "".join(
-        f"<div><dt>{text(name)}</dt><dd>{text(result.model.id or 'no name')}{'' if result.calibrated else ', not calibrated'}</dd></div>"
+        f"<div><dt>{text(name)}</dt><dd>{text(result.model.id or 'no name')}{_how(result)}</dd></div>"
         for name, result in analysis._opinions()
     )
     version = analysis.provenance.get("convemo")

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
+from convemo.alerts import Rules
 from convemo.batch.layout import Layout
 from convemo.batch.ledger import Failure, Ledger
 from convemo.batch.query import Query
-from convemo.errors import ConvemoError
+from convemo.batch.rows import alert_rows
+from convemo.errors import ConvemoError, ResultError
+from convemo.results import Analysis
 
 MOST_CALLS = 50_000
 """Calls that the page lists, worst first; all count in its figures."""
 MOST_FAILURES = 1000
+MOST_ALERTS = 100
+"""Alerts that the page lists, the highest first; all are counted."""
+ALERT_COLUMNS = ("call", "rule", "name", "role", "start_s", "peak", "utterance", "text")
 COLUMNS = (
     "call", "audio", "duration_s", "utterances", "scored", "abstained", "negative_share", "negative_mean", "worst_utterance",
     "worst_speaker", "worst_start_s", "worst_label", "worst_text", "worst_negative", "trend", "escalation", "escalated", "recovered",
-    "interruptions", "silence_share",
+    "interruptions", "silence_share", "alerts",
 )  # fmt: skip
 _WORST_FIRST = "worst_negative DESC NULLS LAST, negative_mean DESC NULLS LAST, call"
 
@@ -40,6 +47,10 @@ class Folder:
     failed: int
     run: Mapping[str, Any]
     """What run.json says."""
+    alerts: Sequence[Mapping[str, Any]] = ()
+    """Rows of the table of alerts, the highest first; at most `MOST_ALERTS`."""
+    rules: Mapping[str, int] = field(default_factory=dict)
+    """Rule → how many alerts it raised in all."""
     notes: tuple[str, ...] = ()
 
 
@@ -59,7 +70,8 @@ def read(results: str | PathLike) -> Folder:
             results,
             "SELECT count(*) AS calls, sum(utterances) AS utterances, sum(scored) AS scored, sum(abstained) AS abstained, "
             "sum(duration_s) AS seconds, sum(CASE WHEN escalated THEN 1 ELSE 0 END) AS escalated, "
-            "sum(CASE WHEN recovered THEN 1 ELSE 0 END) AS recovered FROM calls",
+            "sum(CASE WHEN recovered THEN 1 ELSE 0 END) AS recovered, sum(alerts) AS alerts, "
+            "sum(CASE WHEN alerts > 0 THEN 1 ELSE 0 END) AS alerted FROM calls",
         )
     )
     emotions: dict[str, dict[str, int]] = {}
@@ -76,7 +88,31 @@ def read(results: str | PathLike) -> Folder:
         shares[tenth] = number
     run = _run(layout)
     failures, notes = _failures(layout, run)
-    return Folder(layout.out.name, calls, totals, emotions, shares, failures[:MOST_FAILURES], len(failures), run, notes)
+    alerts, rules = _alerts(results)
+    listed = failures[:MOST_FAILURES]
+    return Folder(layout.out.name, calls, totals, emotions, shares, listed, len(failures), run, alerts, rules, notes)
+
+
+def watched(found: Folder, layout: Layout, rules: Rules) -> Folder:
+    """The same with the alerts that other rules raise in the calls that are listed; those whose analysis is gone keep none."""
+    raised, calls = [], []
+    for call in found.calls:
+        try:
+            rows = alert_rows(Analysis.load(layout.analysis(call["call"])), rules)
+        except ResultError:  # the page of this call says so
+            rows = []
+        raised += [{name: row[name] for name in ALERT_COLUMNS} for row in rows]
+        calls.append({**call, "alerts": len(rows)})
+    counted = dict(Counter(row["rule"] for row in raised).most_common())
+    totals = {**found.totals, "alerts": len(raised), "alerted": sum(call["alerts"] > 0 for call in calls)}
+    highest = sorted(raised, key=lambda row: (-row["peak"], row["call"]))[:MOST_ALERTS]
+    return replace(found, calls=calls, totals=totals, alerts=highest, rules=counted)
+
+
+def _alerts(results: str | PathLike) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    asked = f"SELECT {', '.join(ALERT_COLUMNS)} FROM alerts ORDER BY peak DESC, call, number LIMIT {MOST_ALERTS}"
+    counted = Query(results, "SELECT rule, count(*) FROM alerts GROUP BY rule ORDER BY count(*) DESC, rule")
+    return [dict(zip(ALERT_COLUMNS, row)) for row in Query(results, asked)], dict(counted)
 
 
 def _first(query: Query) -> dict[str, Any]:

@@ -23,7 +23,7 @@
   const points = (p) => { const n = Math.round(100 * p); return (n < 0 ? "" : "+") + n; };
   const curve = (call) => (call.escalated ? "▲ " + points(call.escalation) + (call.recovered ? " ▼" : "") : "–");
   const shown = {
-    worst_negative: percent, negative_share: percent, silence_share: percent, trend: points, duration_s: clock, utterances: String, interruptions: String,
+    worst_negative: percent, negative_share: percent, silence_share: percent, trend: points, duration_s: clock, utterances: String, interruptions: String, alerts: (n) => (n ? String(n) : "–"),
   };
 
   const row = (call) => {
@@ -70,7 +70,7 @@
   const choose = () => {
     const words = find.value.trim().toLocaleLowerCase(), kind = show.value;
     chosen = data.calls.filter((call) => {
-      if (kind && !(call.escalated && (kind === "escalated" || !call.recovered))) return false;
+      if (kind === "alerts" ? !call.alerts : kind && !(call.escalated && (kind === "escalated" || !call.recovered))) return false;
       return !words || (call.call + " " + call.said + " " + (call.worst_speaker || "")).toLocaleLowerCase().includes(words);
     });
     byId("found").textContent = words || kind ? chosen.length + " of " + data.calls.length : "";

@@ -18,15 +18,24 @@ from convemo.report import folder as folders
 from convemo.report.call import linked, render
 from convemo.report.folder import MOST_CALLS, Folder
 from convemo.report.page import KNOWN, classes_of, emotion, facts, frame, line, percent, section, table, text
+from convemo.report.pages import Pages
+from convemo.report.story import counted
 from convemo.results import Analysis
 
-NAVIGATION = {"worst": "Worst moments", "calls": "All calls", "distributions": "Distributions", "failures": "Failures", "about": "About"}
+NAVIGATION = {
+    "worst": "Worst moments",
+    "alerts": "Alerts",
+    "calls": "All calls",
+    "distributions": "Distributions",
+    "failures": "Failures",
+    "about": "About",
+}
 PAGES = 100
 """Calls that get a page of their own unless another number is asked for: those with the worst moments."""
 _MOMENTS = 8
 _FIRST_ROWS = 50
 """Rows that stand in the page itself; the script shows the others, so many at a time."""
-_HEAD = ("Call", "Worst moment", "Peak", "Negative", "Trend", "Curve", "Length", "Utterances", "Silence", "Cut in")
+_HEAD = ("Call", "Worst moment", "Peak", "Negative", "Trend", "Curve", "Alerts", "Length", "Utterances", "Silence", "Cut in")
 _FIELDS = (
     "call",
     "",
@@ -34,6 +43,7 @@ _FIELDS = (
     "negative_share",
     "trend",
     "escalation",
+    "alerts",
     "duration_s",
     "utterances",
     "silence_share",
@@ -42,10 +52,11 @@ _FIELDS = (
 
 
 class Link(NamedTuple):
-    """The address of a call's page, and where in it the worst moment stands."""
+    """The address of a call's page, and where in it certain utterances stand."""
 
     page: str
-    worst: str
+    places: Mapping[str, str]
+    """Id of an utterance → the fragment of the address: of the worst moment, and of what raised alerts."""
 
 
 def write(
@@ -57,14 +68,14 @@ def write(
     rules: Rules | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """Writes the overview, and beside it the folder ``NAME-calls`` with a page for each of the worst calls.
+    """Writes the overview, and beside it ``NAME-calls`` with a page for each of the worst calls, in place of an earlier report's.
 
     Args:
         results: the folder that a batch has written.
         path: where the overview goes.
         pages: how many calls get a page.
         audio: whether the pages link to the recordings, where these still lie where they lay.
-        rules: what raises alerts in the pages; as `Analysis.alerts` chooses if not given.
+        rules: what raises alerts, here and in the pages; those of the batch if not given.
         told: called after each page with how many are written and how many there will be.
 
     Returns:
@@ -75,27 +86,33 @@ def write(
         EngineUnavailable: duckdb or pyarrow is not installed.
     """
     path, layout, found = Path(path), Layout(results), folders.read(results)
-    beside, wrong = path.parent / f"{path.stem}-calls", []
+    if rules is not None:
+        found = folders.watched(found, layout, rules)
+    made, wrong = Pages(path.parent / f"{path.stem}-calls"), []
+    raised = {(alert["call"], alert["utterance"]) for alert in found.alerts}
     links: dict[str, Link] = {}
     chosen = found.calls[: max(pages, 0)]
+    made.begin(call["call"] for call in chosen)
     for number, call in enumerate(chosen, start=1):
-        page = beside / f"{call['call']}.html"
         try:
-            if not page.resolve().is_relative_to(beside.resolve()):
+            if (page := made.path(call["call"])) is None:
                 continue
             analysis = Analysis.load(layout.analysis(call["call"]))
             heard = audio and call["audio"] and Path(call["audio"]).is_file()
             source, back = linked(Path(call["audio"]), page) if heard else None, _relative(path, page)
             with writing(page) as file:
                 file.write(render(analysis, source, rules, back))
-            worst = next((i for i, u in enumerate(analysis.dialogue) if u.id == call["worst_utterance"]), 0)
-            links[call["call"]] = Link(_relative(page, path), f"#u{worst}")
+            made.wrote(call["call"])
+            here = raised | {(call["call"], call["worst_utterance"])}
+            places = {u.id: f"#u{i}" for i, u in enumerate(analysis.dialogue) if (call["call"], u.id) in here}
+            links[call["call"]] = Link(_relative(page, path), places)
         except ConvemoError as error:
             wrong.append(f"{call['call']}: {error}")
         if told is not None:
             told(number, len(chosen))
     with writing(path) as file:
         file.write(page_of(found, links))
+    made.end()
     return wrong
 
 
@@ -104,6 +121,7 @@ def page_of(found: Folder, links: Mapping[str, Link]) -> str:
     css = classes_of(list(dict.fromkeys((*KNOWN, *(label for counts in found.emotions.values() for label in counts)))))
     body = [
         section("worst", "Worst moments", _moments(found.calls, links, css), note=_WORST),
+        section("alerts", "Alerts", _alerts(found, links)),
         section("calls", "All calls", _calls(found, links, css)),
         section("distributions", "Distributions", _distributions(found, css)),
         section("failures", "Failures", _failures(found)),
@@ -119,6 +137,8 @@ def _verdict(found: Folder) -> str:
     if not calls:
         return '<div class="verdict"><p>There are no calls in these results.</p></div>'
     lead = f"<strong>{up} of {calls} calls escalated</strong>" + (f"; {down} of them had recovered by the end." if up else ".")
+    if raised := int(found.totals["alerts"] or 0):
+        lead += f" {counted(raised, 'alert')} raised, in {counted(int(found.totals['alerted']), 'call')}."
     rest = f"{found.failed} could not be analysed; see Failures." if found.failed else ""
     if found.run.get("ended") is None and found.run:
         rest += " The batch has not come to its end: these are the calls so far."
@@ -145,7 +165,7 @@ def _moments(calls: Sequence[Mapping[str, Any]], links: Mapping[str, Link], css:
             continue
         items.append(
             f'<li><p><q>{text(call["worst_text"] or "(no words)")}</q></p><p class="soft">{_expressed(call, css)} · '
-            f"{percent(call['worst_negative'])} negative · {_where(call)} · {_name(call['call'], links, worst=True)}</p></li>"
+            f"{percent(call['worst_negative'])} negative · {_where(call)} · {_name(call['call'], links, call['worst_utterance'])}</p></li>"
         )
     return f'<ol class="moments">{"".join(items)}</ol>' if items else ""
 
@@ -159,11 +179,31 @@ def _where(call: Mapping[str, Any]) -> str:
     return f"{text(call['worst_speaker'])}{when}"
 
 
-def _name(call: str, links: Mapping[str, Link], worst: bool = False) -> str:
+def _name(call: str, links: Mapping[str, Link], utterance: str = "") -> str:
     if call not in links:
         return text(call)
-    page, moment = links[call]
-    return f'<a href="{escape(page + moment * worst)}">{text(call)}</a>'
+    page, places = links[call]
+    return f'<a href="{escape(page + places.get(utterance, ""))}">{text(call)}</a>'
+
+
+def _alerts(found: Folder, links: Mapping[str, Link]) -> str:
+    if not found.alerts:
+        return ""
+    rules = ", ".join(f"{text(rule)} {n:,}" for rule, n in found.rules.items())
+    items = [
+        f'<li><p><q>{text(_short(alert["text"]))}</q></p><p class="soft"><span class="tag red">{text(alert["rule"])}</span> '
+        f"{_who(alert)} · up to {percent(alert['peak'])} · {_name(alert['call'], links, alert['utterance'])}</p></li>"
+        for alert in found.alerts
+    ]
+    first, others = "".join(items[:_MOMENTS]), "".join(items[_MOMENTS:])
+    total = sum(found.rules.values())
+    more = f"{total - _MOMENTS:,} more" + (f", of them the {len(found.alerts) - _MOMENTS} highest" if total > len(found.alerts) else "")
+    folded = f'<details><summary>{more}</summary><ol class="moments">{others}</ol></details>' if others else ""
+    return f'<p class="soft">By rule: {rules}.</p><ol class="moments">{first}</ol>{folded}'
+
+
+def _who(alert: Mapping[str, Any]) -> str:
+    return text(alert["name"]) + ("" if alert["start_s"] is None else f", {clock(alert['start_s'])[:-2]}")
 
 
 def _calls(found: Folder, links: Mapping[str, Link], css: Mapping[str, str]) -> str:
@@ -172,7 +212,8 @@ def _calls(found: Folder, links: Mapping[str, Link], css: Mapping[str, str]) -> 
     rows = (
         (
             _name(call["call"], links), _moment(call, css), percent(call["worst_negative"]), percent(call["negative_share"]),
-            _points(call["trend"]), _curve(call), clock(call["duration_s"])[:-2] or "–", str(call["utterances"]),
+            _points(call["trend"]), _curve(call), str(call["alerts"] or "–"), clock(call["duration_s"])[:-2] or "–",
+            str(call["utterances"]),
             percent(call["silence_share"]), "–" if call["interruptions"] is None else str(call["interruptions"]),
         )
         for call in found.calls[:_FIRST_ROWS]
@@ -183,7 +224,8 @@ def _calls(found: Folder, links: Mapping[str, Link], css: Mapping[str, str]) -> 
     tools = (
         '<div class="tools" id="tools" hidden><label>Find <input type="search" id="find" placeholder="call or words"></label>'
         '<label>Show <select id="show"><option value="">all</option><option value="escalated">escalated</option>'
-        '<option value="stuck">escalated, not recovered</option></select></label><output id="found" aria-live="polite"></output></div>'
+        '<option value="stuck">escalated, not recovered</option><option value="alerts">with alerts</option></select></label>'
+        '<output id="found" aria-live="polite"></output></div>'
     )
     note = f'<p class="note">{_CALLS}{more}<span id="static">{without}</span></p>'
     pager = '<div class="pager" id="pager" hidden><button id="before">Before</button><span id="place"></span>'
@@ -194,9 +236,12 @@ def _calls(found: Folder, links: Mapping[str, Link], css: Mapping[str, str]) -> 
 def _moment(call: Mapping[str, Any], css: Mapping[str, str]) -> str:
     if call["worst_label"] is None:
         return "–"
-    said = call["worst_text"] or "(no words)"
-    said = said if len(said) <= _SAID else said[: _SAID - 1] + "…"
-    return f"{text(said)}<small>{_expressed(call, css)} · {_where(call)}</small>"
+    return f"{text(_short(call['worst_text']))}<small>{_expressed(call, css)} · {_where(call)}</small>"
+
+
+def _short(said: str | None) -> str:
+    said = said or "(no words)"
+    return said if len(said) <= _SAID else said[: _SAID - 1] + "…"
 
 
 def _points(value: float | None) -> str:
@@ -291,5 +336,6 @@ _WORST = (
 _CALLS = (
     "Peak: probability of a negative emotion at the worst moment. Negative: share of the scored utterances. Trend: change of that "
     "probability from the first to the last utterance, in points. Curve: ▲ the smoothed probability rose by 30 points or more, "
-    "▼ at the end at least half of that was gone again. Cut in: utterances that begin while another speaker goes on."
+    "▼ at least half of that was gone again later, and it did not escalate once more. "
+    "Cut in: utterances that begin while another speaker goes on."
 )

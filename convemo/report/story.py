@@ -29,13 +29,14 @@ def _leads(analysis: Analysis, courses: Mapping[str, Course], alerts: Sequence[A
     if not moved:
         emotions = Counter(u.label for u in scored if u.label != "neutral").most_common(2)
         share = sum(n for _, n in emotions)
-        told = " and ".join(f"{label} in {n}" for label, n in emotions) if share else "no other emotion"
+        told, count = " and ".join(f"{label} in {n}" for label, n in emotions), counted(len(scored), "utterance")
         mostly = Counter(u.label for u in scored).most_common(1)[0][0]
-        yield f"<strong>No escalation.</strong> Mostly {escape(mostly)}; {escape(told)} of {_count(len(scored), 'utterance')}."
+        calm = f"Mostly {escape(mostly)}; {escape(told)} of {count}." if share else f"Nothing but {escape(mostly)} in {count}."
+        yield f"<strong>No escalation.</strong> {calm}"
     for speaker, movements in moved[:3]:
         yield f"<strong>{text(speaker.name or speaker.id)} {_way(movements)}</strong>"
     if alerts:
-        yield f"{_count(len(alerts), 'alert')} raised, by {_count(len({a.rule for a in alerts}), 'rule')}."
+        yield f"{counted(len(alerts), 'alert')} raised, by {counted(len({a.rule for a in alerts}), 'rule')}."
 
 
 def _way(movements: Sequence[Movement]) -> str:
@@ -57,8 +58,12 @@ def _doubts(analysis: Analysis, apart: int) -> Iterator[str]:
     parts = [f"words and voice contradict each other in {apart:,}"] * bool(apart)
     parts += [f"{unsure:,} are too unsure to act on"] * bool(unsure) + [f"{without:,} could not be scored"] * bool(without)
     if parts:
-        yield f"Of {_count(len(analysis), 'utterance')}, {', '.join(parts)}."
+        yield f"Of {counted(len(analysis), 'utterance')}, {', '.join(parts)}."
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """
+    >>> counted(1, "call"), counted(2000, "call")
+    ('1 call', '2,000 calls')
+    """
     return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -14,11 +14,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from convemo import Analysis
+from convemo.alerts import Rules
 from convemo.batch import Batch, tables
 from convemo.batch.inline import InlineEngine
 from tests.batch.trivial import LOG, NAME
 
 UTTERANCES = 4
+SHOUTED = {"alert": [{"name": "shouted", "emotions": ["anger"], "at_least": 0.5, "utterances": 1}]}
+"""Raises one alert in each call of `write_calls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Outcome:
 
     kills: int
     lost: int
-    """Calls that are not in both tables and among the analyses."""
+    """Calls that are not in each table and among the analyses."""
     doubled: int
     """Rows that are in a table twice, and calls that were analysed again after they were known to be done."""
     torn: int
@@ -42,7 +45,7 @@ def batch_once(folder: str, out: str, log: str, workers: int, begun) -> None:
     os.fsync = lambda descriptor: None  # a killed process loses nothing that the system has; waiting less, more happens between two kills
     tables.PART_CALLS, tables.SMALL_CALLS, tables.MERGED_CALLS, tables.MOST_SMALL = 4, 12, 30, 3
     engine = workers if workers else InlineEngine()
-    Batch(folder, out, workers=engine, analyzer=NAME, formats=["csv"]).run(_Watch(begun))
+    Batch(folder, out, workers=engine, analyzer=NAME, formats=["csv"], alerts=Rules.of(SHOUTED)).run(_Watch(begun))
 
 
 class _Watch:
@@ -88,7 +91,7 @@ def kill_and_resume(folder: Path, out: Path, kills: int, seed: int = 0, workers:
             process.kill()
         process.join()
         again += len(done & set(log.read_text()[read:].split()))
-    lost, doubled, torn = inspect(folder, out)
+    lost, doubled, torn = inspect(folder, out, alerted=True)
     return Outcome(kills, lost, doubled + again, torn + (process.exitcode != 0), longest)
 
 
@@ -106,11 +109,12 @@ def names_done(out: Path) -> set[str]:
         db.close()
 
 
-def inspect(folder: Path, out: Path) -> tuple[int, int, int]:
-    """How many calls are lost, doubled, torn."""
+def inspect(folder: Path, out: Path, alerted: bool = False) -> tuple[int, int, int]:
+    """How many calls are lost, doubled, torn; `alerted` if each has raised one alert."""
     expected = {path.stem for path in folder.glob("*.txt")}
     utterances = [row["call"] for path in (out / "utterances").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     calls = [row["call"] for path in (out / "calls").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    alerts = [row["call"] for path in (out / "alerts").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     counted = Counter(utterances)
     kept, torn = set(), 0
     for path in (out / "analyses").rglob("*"):
@@ -118,10 +122,10 @@ def inspect(folder: Path, out: Path) -> tuple[int, int, int]:
             torn += len(Analysis.load(path)) != UTTERANCES
             kept.add(path.stem)
         torn += path.suffix == ".part"
-    lost = len(expected - counted.keys()) + len(expected - set(calls)) + len(expected - kept)
-    doubled = len(calls) - len(set(calls)) + sum(n > UTTERANCES for n in counted.values())
+    lost = sum(len(expected - set(found)) for found in (counted, calls, kept, *([alerts] if alerted else [])))
+    doubled = len(calls) - len(set(calls)) + len(alerts) - len(set(alerts)) + sum(n > UTTERANCES for n in counted.values())
     torn += sum(n < UTTERANCES for n in counted.values())
-    torn += len(list((out / "utterances").glob(".*.part")))
+    torn += sum(len(list((out / table).glob(".*.part"))) for table in tables.TABLES)
     db = sqlite3.connect(out / ".convemo" / "ledger.sqlite")
     torn += db.execute("PRAGMA integrity_check").fetchone()[0] != "ok"
     db.close()

@@ -251,7 +251,7 @@ def test_the_run_says_why_and_by_what_it_was_made_and_holds_no_word(tmp_path):
     batch(tmp_path / "in", out=tmp_path / "out", purpose="quality of service", policy="exclude:agent", redact=["numbers"])
     told = json.loads((tmp_path / "out" / "run.json").read_text())
     assert told["purpose"] == "quality of service" and told["policy"]["exclude_roles"] == ["agent"] and told["redact"] == ["numbers"]
-    assert told["settings"]["models"]["text"] and told["counts"]["done"] == 1 and told["ended"] and told["schema"] == {"tables": 1}
+    assert told["settings"]["models"]["text"] and told["counts"]["done"] == 1 and told["ended"] and told["schema"] == {"tables": 2}
     assert "This is line" not in (tmp_path / "out" / "run.json").read_text()
 
 
@@ -290,3 +290,97 @@ def test_the_ledger_keeps_every_commit_on_the_disk(tmp_path):
     batch(tmp_path / "in", out=tmp_path / "out")
     db = sqlite3.connect(tmp_path / "out" / ".convemo" / "ledger.sqlite")
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+RULES = """
+[[alert]]
+name = "shouting"
+emotions = ["anger"]
+at_least = 0.5
+utterances = {}
+roles = ["customer"]
+"""
+
+
+def test_alerts_are_a_table_and_columns_and_are_kept_with_the_call(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "loud.txt").write_text("Customer Ben: No!\nAgent Ana: Yes!\nCustomer Ben: No, no!\n")
+    (tmp_path / "in" / "quiet.txt").write_text("Customer Ben: Hello.\n")
+    (tmp_path / "rules.toml").write_text(RULES.format(2))
+    batch(tmp_path / "in", out=tmp_path / "out", alerts=tmp_path / "rules.toml")
+    (alert,) = rows(tmp_path / "out", "alerts")
+    assert (alert["call"], alert["rule"], alert["name"], alert["utterance"]) == ("loud", "shouting", "Customer Ben", "u3")
+    assert alert["utterances"] == ["u1", "u3"] and alert["text"] == "No, no!" and alert["peak"] == pytest.approx(0.8, abs=1e-3)
+    loud, quiet = rows(tmp_path / "out", "calls")
+    assert (loud["alerts"], loud["first_alert"], loud["first_alert_utterance"]) == (1, "shouting", "u3")
+    assert (quiet["alerts"], quiet["first_alert"]) == (0, None)
+    analysis = Analysis.load(tmp_path / "out" / "analyses" / "loud.json")
+    assert [a.utterances for a in analysis.alerts()] == [("u1", "u3")] and any(
+        note.startswith("Alert: shouting") for note in analysis.notes
+    )
+
+
+def test_other_rules_are_another_setting_and_come_back(tmp_path, log):
+    (write_calls(tmp_path / "in", 1) / "loud.txt").write_text("Customer Ben: No!\n")
+    counted = []
+    for number, needed in enumerate((1, 2, 1)):
+        (tmp_path / "rules.toml").write_text(RULES.format(needed))
+        summary = batch(tmp_path / "in", out=tmp_path / "out", alerts=tmp_path / "rules.toml")
+        counted.append((summary.done, len(rows(tmp_path / "out", "alerts"))))
+        assert len(log()) == (2, 4, 4)[number]
+    assert counted == [(2, 2), (2, 0), (0, 2)]
+
+
+def test_rules_that_make_no_sense_are_refused_before_anything_is_done(tmp_path):
+    (tmp_path / "rules.toml").write_text('[[alert]]\nname = "x"\n')
+    with pytest.raises(ConfigError, match=r"rules\.toml.*alert 1"):
+        batch(write_calls(tmp_path / "in", 1), out=tmp_path / "out", alerts=tmp_path / "rules.toml")
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_of_an_older_version_get_what_is_missing_without_analysing(tmp_path, log):
+    (tmp_path / "loud.txt").write_text("Customer Ben: No!\nCustomer Ben: No!\nCustomer Ben: No!\n")
+    batch(tmp_path / "loud.txt", out=tmp_path / "out")
+    db = sqlite3.connect(tmp_path / "out" / ".convemo" / "ledger.sqlite")
+    db.execute("UPDATE facts SET value = '1' WHERE name LIKE 'schema %'")
+    db.commit()
+    db.close()
+    for path in (tmp_path / "out" / "alerts").glob("*.parquet"):
+        path.unlink()
+    (tmp_path / "out" / "alerts" / ".settings.json").unlink()
+    (tmp_path / "out" / "alerts").rmdir()
+    assert batch(tmp_path / "loud.txt", out=tmp_path / "out").done == 0 and len(log()) == 1
+    assert [row["rule"] for row in rows(tmp_path / "out", "alerts")] == ["upset customer"] and len(rows(tmp_path / "out", "calls")) == 1
+
+
+def test_a_cache_that_cannot_be_used_is_told_and_the_work_goes_on(tmp_path):
+    class Notes:
+        def __init__(self):
+            self.told = []
+
+        def progress(self, progress): ...
+
+        def failed(self, failure): ...
+
+        def note(self, text):
+            self.told.append(text)
+
+    private = tmp_path / "out" / ".convemo"
+    private.mkdir(parents=True)
+    (private / "stages.sqlite").write_bytes(b"this is no database, whatever its name says" * 100)
+    notes = Notes()
+    assert batch(write_calls(tmp_path / "in", 1), out=tmp_path / "out", reporter=notes).ok
+    assert any(told.startswith("What stages make is not kept: file is not a database") for told in notes.told)
+
+
+def test_a_csv_file_that_was_asked_for_once_does_not_grow_old(tmp_path):
+    write_calls(tmp_path / "in", 1)
+    batch(tmp_path / "in", out=tmp_path / "out", formats=["csv"])
+    write_calls(tmp_path / "in", 2)
+    batch(tmp_path / "in", out=tmp_path / "out")
+    assert len((tmp_path / "out" / "calls.csv").read_text().splitlines()) == 3
+    for table in tables.TABLES:
+        (tmp_path / "out" / f"{table}.csv").unlink()
+    write_calls(tmp_path / "in", 3)
+    batch(tmp_path / "in", out=tmp_path / "out")
+    assert not (tmp_path / "out" / "calls.csv").exists()

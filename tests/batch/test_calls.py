@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 
 from convemo import Analysis, ChannelResult, Dialogue, LabelSet, Speaker, Utterance
-from convemo.batch.calls import describe_call, smoothed, trend
+from convemo.batch.calls import describe_call, trend
+from convemo.dialogue.trajectory import courses
 from convemo.types import Recording
 
 LABELS = LabelSet(("neutral", "anger"))
 ROLES = {"ana": "agent", "ben": "customer"}
 
 
-def call(*turns, roles=ROLES, duration_s=None, scored=None):
+def call(*turns, **how):
     """Turns are ``(speaker, start, end, probability of anger)``."""
+    return describe_call(analysis_of(*turns, **how))
+
+
+def analysis_of(*turns, roles=ROLES, duration_s=None, scored=None):
     utterances = tuple(Utterance(f"u{n}", who, "some words here", start, end) for n, (who, start, end, _) in enumerate(turns))
     who = dict.fromkeys(turn[0] for turn in turns)
     dialogue = Dialogue("d", utterances, tuple(Speaker(id, role=roles.get(id)) for id in who))
@@ -20,7 +25,7 @@ def call(*turns, roles=ROLES, duration_s=None, scored=None):
     reasons = tuple(None if scored is None or n in scored else "no text" for n in range(len(turns)))
     result = ChannelResult("text", LABELS, np.log(np.clip(p, 1e-9, 1)), reasons)
     recording = None if duration_s is None else Recording("a.wav", "", duration_s, 1, 16_000)
-    return describe_call(Analysis(dialogue, {"text": result}, recording=recording))
+    return Analysis(dialogue, {"text": result}, recording=recording)
 
 
 def test_shares_count_scored_utterances_by_role():
@@ -54,13 +59,26 @@ def test_the_trend_is_the_change_from_beginning_to_end():
 def test_who_gets_angry_escalates_and_recovers_only_if_it_passes():
     rising = [("ben", n, n + 1, p) for n, p in enumerate([0.1, 0.1, 0.9, 0.9, 0.9])]
     told = call(*rising)
-    assert (
-        told["escalated"]
-        and not told["recovered"]
-        and told["escalation"] == pytest.approx(smoothed([0.1, 0.1, 0.9, 0.9, 0.9])[-1] - 0.1, abs=1e-4)
-    )
+    assert told["escalated"] and not told["recovered"] and told["escalation"] == pytest.approx(0.8 * (1 - 0.5**1.5), abs=1e-4)
     calmed = call(*rising, *(("ben", 10 + n, 11 + n, 0.1) for n in range(5)))
     assert calmed["escalated"] and calmed["recovered"] and calmed["recovery"] > calmed["escalation"] / 2
+
+
+def test_a_call_has_recovered_only_if_everybody_who_escalated_has():
+    up, down = [0.1, 0.1, 0.9, 0.9, 0.9], [0.1] * 5
+    both = [(who, n, n + 1, p) for who in ("ben", "cem") for n, p in enumerate(up + down * (who == "ben"))]
+    told = call(*both, roles={})
+    assert told["escalated"] and not told["recovered"]
+
+
+def test_the_table_means_what_the_curve_means():
+    """The curve falls by half, and rises again by too little to be an escalation: recovered, in the table as on the page."""
+    values = [0.05, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.6, 0.6]
+    (way,) = courses(analysis_of(*(("ben", n, n + 1, p) for n, p in enumerate(values)))).values()
+    told = call(*(("ben", n, n + 1, p) for n, p in enumerate(values)))
+    assert [m.kind for m in way.movements] == ["escalation", "recovery"]
+    assert (told["escalated"], told["recovered"]) == (way.escalated, way.recovered) == (True, True)
+    assert (told["escalation"], told["recovery"]) == (way.rise, way.fall) and way.fall < way.rise / 2
 
 
 def test_who_is_angry_all_the_time_has_not_escalated():

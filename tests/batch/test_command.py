@@ -40,3 +40,11 @@ def test_a_dry_run_lists_and_writes_nothing(calls, tmp_path):
 def test_code_is_not_run_by_a_name_on_the_command_line(calls, tmp_path):
     result = run(calls, "--out", tmp_path / "out", "--redact", "os:system")
     assert result.exit_code == 1 and "registered redactors" in str(result.exception)
+
+
+def test_alerts_of_rules_of_ones_own_can_be_asked_for(calls, tmp_path):
+    (tmp_path / "rules.toml").write_text('[[alert]]\nname = "glad"\nemotions = ["joy"]\nat_least = 0.5\nutterances = 1\n')
+    out = tmp_path / "out"
+    assert run(calls, "--out", out, "--alerts", tmp_path / "rules.toml", "--workers", 1, "--offline", "--channels", "text").exit_code == 0
+    asked = CliRunner().invoke(app, ["query", "SELECT call, rule, utterances FROM alerts", str(out), "--format", "csv"])
+    assert asked.stdout == "call,rule,utterances\ngood,glad,u1\n"

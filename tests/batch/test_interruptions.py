@@ -173,3 +173,27 @@ def test_a_damaged_ledger_is_told_and_not_written_over(tmp_path):
     with pytest.raises(ResultError, match="ledger"):
         batch(tmp_path / "in", out=tmp_path / "out")
     assert ledger.read_bytes().startswith(b"not a database")
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_transcript_that_changes_while_it_is_read_is_not_kept_as_what_it_was(tmp_path, monkeypatch, beside):
+    """Beside a recording, or alone: its result would be found under the hash of words that nobody judged."""
+    from convemo import readers
+
+    path = tmp_path / "in" / "call.txt"
+    path.parent.mkdir()
+    path.write_text("Ana: As it was listed.\n")
+    if beside:
+        path.with_suffix(".wav").write_bytes(b"RIFF....WAVE")
+    for read in (readers.read_transcript, readers.read_transcripts):
+
+        def late(*arguments, _read=read, **settings):
+            path.write_text("Ana: Written meanwhile.\n")
+            return _read(*arguments, **settings)
+
+        monkeypatch.setattr(readers, read.__name__, late)
+    failed = batch(tmp_path / "in", out=tmp_path / "out")
+    assert failed.failed == 1 and "expected the transcript that was listed" in failed.failures[0].error
+    monkeypatch.undo()
+    again = batch(tmp_path / "in", out=tmp_path / "out")
+    assert again.ok and [row["text"] for row in rows(tmp_path / "out")] == ["Written meanwhile."]

@@ -2,9 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from convemo.batch import calls
-from convemo.dialogue import trajectory
-from convemo.dialogue.trajectory import Tracker, courses
+from convemo.dialogue.trajectory import ESCALATED, Tracker, courses
 
 
 def said(negative, speaker="ana", label=None, unsure=False, id=None):
@@ -68,8 +66,14 @@ def test_a_half_life_of_nothing_is_refused():
         Tracker(0.0)
 
 
-def test_the_table_of_calls_and_the_curve_mean_the_same_by_escalated():
-    assert (trajectory.HALF_LIFE, trajectory.ESCALATED) == (calls.HALF_LIFE, calls.ESCALATED)
+def test_whoever_rises_by_enough_has_escalated():
     for values in ((0.0, 1.0, 0.0), (0.0, 1.0, 1.0), (0.9, 0.1, 0.1, 0.6, 0.9), (0.5,) * 4):
-        rise, _ = calls._rise(calls.smoothed(values))
-        assert courses(map(said, values))["ana"].escalated == (rise >= calls.ESCALATED)
+        course = courses(map(said, values))["ana"]
+        assert course.escalated == (course.rise >= ESCALATED)
+
+
+def test_rise_and_fall_are_of_the_smoothed_curve():
+    course = courses(map(said, (0.5, 0.0, 1.0, 1.0, 0.0)))["ana"]
+    curve = [point.smoothed for point in course.points]
+    assert course.rise == max(curve[3] - curve[1], curve[2] - curve[1]) and course.fall == curve[3] - curve[4]
+    assert (courses(map(said, (0.4,)))["ana"].rise, courses(map(said, (0.4,)))["ana"].fall) == (0.0, 0.0)

@@ -24,7 +24,7 @@ def test_the_verdict_says_who_escalated_when_and_whether_it_recovered():
 
 
 def test_a_calm_call_says_so():
-    assert "<strong>No escalation.</strong> Mostly neutral; no other emotion of 4 utterances." in render(call(angry=(0.1,) * 4))
+    assert "<strong>No escalation.</strong> Nothing but neutral in 4 utterances." in render(call(angry=(0.1,) * 4))
 
 
 def test_an_alert_links_to_the_utterances_that_it_cites():

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from convemo import cli
+from convemo.alerts import Rules
 from convemo.batch import Batch
 from convemo.batch.inline import InlineEngine
 from convemo.batch.layout import Layout
@@ -54,7 +55,44 @@ def test_what_failed_stands_in_the_page(results, tmp_path):
 
 def test_only_as_many_pages_as_asked_for(results, tmp_path):
     overview.write(results, tmp_path / "report.html", pages=1)
-    assert [page.name for page in (tmp_path / "report-calls").iterdir()] == ["angry.html"]
+    assert [page.name for page in (tmp_path / "report-calls").glob("*.html")] == ["angry.html"]
+
+
+def test_pages_of_an_earlier_report_are_taken_away_and_nothing_else_is(results, tmp_path):
+    overview.write(results, tmp_path / "report.html")
+    beside = tmp_path / "report-calls"
+    (beside / "mine.html").write_text("my notes")
+    (beside / "calm.html").write_text("what I made of the page")
+    overview.write(results, tmp_path / "report.html", pages=1)
+    assert sorted(page.name for page in beside.glob("*.html")) == ["angry.html", "calm.html", "mine.html"]
+    overview.write(results, tmp_path / "report.html", pages=0)
+    assert sorted(page.name for page in beside.iterdir()) == ["calm.html", "mine.html"]
+
+
+def test_a_list_of_pages_that_somebody_has_changed_removes_nothing_outside(results, tmp_path):
+    outside = tmp_path / "outside.html"
+    overview.write(results, tmp_path / "report.html", pages=1)
+    shutil.copy(tmp_path / "report-calls" / "angry.html", outside)
+    (tmp_path / "report-calls" / ".convemo-pages.json").write_text(json.dumps(["../outside.html", str(outside), 3]))
+    overview.write(results, tmp_path / "report.html", pages=0)
+    assert outside.exists()
+
+
+def test_alerts_are_counted_listed_and_linked_to_what_raised_them(results, tmp_path):
+    overview.write(results, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    alerts = re.search(r'<section id="alerts".*?</section>', page)[0]
+    assert "1 alert raised, in 1 call." in page and "<bdi>upset customer</bdi> 1" in alerts
+    assert 'href="report-calls/angry.html#u6"' in alerts and "No!" in alerts
+    told = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
+    assert {call["call"]: call["alerts"] for call in told["calls"]} == {"angry": 1, "calm": 0, "hostile": 0}
+
+
+def test_other_rules_raise_other_alerts_in_the_overview_too(results, tmp_path):
+    rules = Rules.of({"alert": [{"name": "thanks", "emotions": ["joy"], "at_least": 0.5, "utterances": 1}]})
+    overview.write(results, tmp_path / "report.html", rules=rules)
+    alerts = re.search(r'<section id="alerts".*?</section>', (tmp_path / "report.html").read_text(encoding="utf-8"))[0]
+    assert "<bdi>thanks</bdi> 2" in alerts and "upset customer" not in alerts
 
 
 def test_a_call_whose_analysis_is_gone_is_told_and_the_others_are_there(results, tmp_path):
@@ -63,7 +101,7 @@ def test_a_call_whose_analysis_is_gone_is_told_and_the_others_are_there(results,
     Layout(copy).analysis("angry").unlink()
     (wrong,) = overview.write(copy, tmp_path / "report.html")
     assert wrong.startswith("angry: ")
-    assert sorted(page.stem for page in (tmp_path / "report-calls").iterdir()) == ["calm", "hostile"]
+    assert sorted(page.stem for page in (tmp_path / "report-calls").glob("*.html")) == ["calm", "hostile"]
 
 
 def test_a_copy_without_the_ledger_still_gives_a_page(results, tmp_path):
