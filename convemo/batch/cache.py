@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from convemo.batch.coding import pack, unpack
 
 _TABLE = "CREATE TABLE IF NOT EXISTS stages (key BLOB PRIMARY KEY, stage TEXT, value BLOB, bytes INTEGER, used INTEGER) WITHOUT ROWID"
 _MOST_WAIT_S = 10.0
+_STALE_S = 3600.0
+"""When an entry was used is written down at most so often."""
 _CLEARED = 0.8
 """Down to this share of the limit it is emptied, so that not every call empties it a little."""
 
@@ -42,15 +45,21 @@ class StageCache:
 
     def get(self, stage: str, made_from: Any) -> Any:
         """What the stage made from this, or ``None``."""
+        if self._db is None:
+            return None
         key = _key(stage, made_from)
         try:
-            row = self._db.execute("SELECT value, used FROM stages WHERE key = ?", (key,)).fetchone() if self._db else None
+            row = self._db.execute("SELECT value, used FROM stages WHERE key = ?", (key,)).fetchone()
             if row is None:
                 return None
-            if time.time() - row[1] > 3600:
-                self._db.execute("UPDATE stages SET used = ? WHERE key = ?", (int(time.time()), key))
+            if time.time() - row[1] > _STALE_S:
+                with suppress(sqlite3.OperationalError):  # another worker writes: it counts as used some other time
+                    self._db.execute("UPDATE stages SET used = ? WHERE key = ?", (int(time.time()), key))
             return unpack(row[0])
-        except (sqlite3.Error, ValueError):
+        except (sqlite3.OperationalError, ValueError):  # busy for long, or an entry that is none: the stage runs again
+            return None
+        except sqlite3.DatabaseError as error:
+            self._give_up(error)
             return None
 
     def put(self, stage: str, made_from: Any, value: Any) -> None:
@@ -73,6 +82,8 @@ class StageCache:
 
     def _give_up(self, error: sqlite3.Error) -> None:
         """It is no database, or not one any more: nothing is looked up or kept from here on."""
+        if self._db is not None:
+            self._db.close()
         self._db, self.why_not = None, str(error)
 
     def trim(self) -> None:

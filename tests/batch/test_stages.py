@@ -1,5 +1,6 @@
 """What is kept between stages: nothing that did not change is heard or judged again, and nobody who is excluded is ever judged."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,25 @@ def test_a_damaged_cache_is_as_none(tmp_path):
     cache.put("stage", 1, "value")
     assert cache.get("stage", 1) is None
     assert StageCache(None).get("stage", 1) is None
+
+
+def test_what_is_kept_is_found_while_another_worker_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr("convemo.batch.cache._MOST_WAIT_S", 0.0)
+    monkeypatch.setattr("convemo.batch.cache._STALE_S", -1.0)  # each look-up wants to note that it was used
+    cache = StageCache(tmp_path / "s")
+    cache.put("stage", 1, "value")
+    writer = sqlite3.connect(tmp_path / "s", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert cache.get("stage", 1) == "value"
+    writer.close()
+
+
+def test_a_cache_that_is_damaged_later_says_so_and_is_given_up(tmp_path):
+    cache = StageCache(tmp_path / "s")
+    cache.close()
+    (tmp_path / "s").write_bytes(b"x" * 5000)
+    (tmp_path / "s-wal").unlink(missing_ok=True)
+    cache = StageCache(tmp_path / "s")
+    assert cache.get("stage", 1) is None and "database" in cache.why_not
+    cache.put("stage", 1, "value")
+    cache.close()
