@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from convemo.acoustic.cepstra import CepstralEncoder
 from convemo.acoustic.description import BAND_LEVELS, DESCRIPTION
 from convemo.acoustic.speaker_state import SHRINKAGE
 from convemo.features import BANDS, ENERGY, F0, FRAME_CHANNELS, MEL, PERIODICITY
@@ -39,6 +40,7 @@ TIME_STRIDE = 8
 SPEAKER_TOKENS = 4
 """Vectors that stand for the speaker where frames attend to them."""
 
+Encoder = Literal["bands", "cepstra"]
 Conditioning = Literal["none", "concat", "film", "cross"]
 
 
@@ -46,6 +48,8 @@ Conditioning = Literal["none", "concat", "film", "cross"]
 class ModelConfig:
     """The shape of the network; the defaults make 0.7 million parameters."""
 
+    encoder: Encoder = "bands"
+    """`FrameEncoder`, in two dimensions, or `CepstralEncoder`, in one; that has neither `channels` nor `layers`, `heads`, `hidden`."""
     channels: tuple[int, int, int, int] = (24, 48, 64, 96)
     width: int = 128
     layers: int = 1
@@ -198,7 +202,7 @@ class AcousticModel(nn.Module):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
             self.register_buffer(f"{name}_scale", torch.ones(size))
         drop = config.described_dropout
-        self.encoder = FrameEncoder(config)
+        self.encoder = CepstralEncoder(config) if config.encoder == "cepstra" else FrameEncoder(config)
         self.speaker = nn.Sequential(
             nn.Dropout(drop / 4), nn.Linear(2 * len(DESCRIPTION) + 1, config.described), nn.GELU(), nn.Dropout(drop),
             nn.Linear(config.described, config.described), nn.GELU(), nn.Dropout(drop),

@@ -18,6 +18,7 @@ class Network(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    encoder: Literal["bands", "cepstra"] = "bands"
     channels: tuple[int, int, int, int] = (24, 48, 64, 96)
     width: int = Field(128, ge=8)
     layers: int = Field(1, ge=0)
@@ -28,6 +29,12 @@ class Network(BaseModel):
     described_dropout: float = Field(0.4, ge=0, lt=1)
     conditioning: Literal["none", "concat", "film", "cross"] = "concat"
     shrinkage: float = Field(1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Network:
+        if self.encoder == "cepstra" and self.conditioning not in ("none", "concat"):
+            raise ValueError(f'encoder = "cepstra" takes conditioning = "concat" or "none"; got "{self.conditioning}"')
+        return self
 
 
 class Loss(BaseModel):

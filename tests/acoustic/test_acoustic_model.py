@@ -19,17 +19,17 @@ def inputs(lengths, seed=0):
     return frames, functionals, deviations, torch.rand(len(lengths), 1, generator=rng)
 
 
-def build(conditioning):
+def build(conditioning, encoder="bands"):
     torch.manual_seed(1)
-    model = AcousticModel(replace(TINY, conditioning=conditioning)).eval()
+    model = AcousticModel(replace(TINY, conditioning=conditioning, encoder=encoder)).eval()
     for parameter in model.parameters():  # a condition that begins by changing nothing shall change something here
         parameter.data += 0.05 * torch.randn(parameter.shape)
     return model
 
 
-@pytest.fixture(params=["none", "concat", "film", "cross"])
+@pytest.fixture(params=[("none",), ("concat",), ("film",), ("cross",), ("concat", "cepstra")], ids="-".join)
 def model(request):
-    return build(request.param)
+    return build(*request.param)
 
 
 @pytest.mark.parametrize("lengths", [[40, 37, 12], [9, 8, 7], [1, 2, 30]])
@@ -43,12 +43,12 @@ def test_padding_does_not_change_a_score(model, lengths):
 
 def test_sound_description_and_what_came_before_all_count():
     given = inputs([30])
-    for conditioning in ("concat", "film", "cross"):
-        model = build(conditioning)
+    for way in (("concat",), ("film",), ("cross",), ("concat", "cepstra")):
+        model = build(*way)
         before = model(*given)
         for place in range(4):
             changed = [x + 1.0 if i == place else x for i, x in enumerate(given)]
-            assert (model(*changed) - before).abs().max() > 1e-4, (conditioning, place)
+            assert (model(*changed) - before).abs().max() > 1e-4, (way, place)
 
 
 def test_without_conditioning_nothing_that_the_speaker_did_before_counts():
@@ -79,6 +79,25 @@ def test_the_level_of_a_call_is_taken_out_where_the_speaker_is_known():
         (planes, contour), (louder_planes, louder_contour) = quiet
         assert (louder_planes - planes)[:, 1].mean() == pytest.approx(moved, abs=1e-3)
         assert (louder_contour - contour)[:, 2].mean() == pytest.approx(moved, abs=1e-3)
+
+
+def test_the_microphone_is_heard_by_the_cepstra_only_against_the_speaker():
+    """Another level in every band, the same at all times: neither the level taken off nor the clip's own spectrum hears it."""
+    from convemo.features import BANDS
+
+    model = build("concat", "cepstra").encoder
+    planes, contour = torch.randn(1, 2, 40, BANDS), torch.randn(1, 3, 40)
+    louder, coloured = planes.clone(), planes.clone()
+    louder[:, 0] += 3.0
+    coloured[:, 0] += torch.linspace(-1, 1, BANDS)
+    before, model.norm = model(planes, contour, None, None), torch.nn.Identity()
+    heard = []
+    model.blocks[0].register_forward_pre_hook(lambda _, given: heard.append(given[0]))
+    for given in (planes, louder, coloured):
+        model(given, contour, None, None)
+    torch.testing.assert_close(heard[1], heard[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(heard[2][:, 40:], heard[0][:, 40:], atol=1e-4, rtol=1e-4)
+    assert (heard[2][:, :40] - heard[0][:, :40]).abs().max() > 0.1 and before.shape == (1, 2 * TINY.width)
 
 
 def test_a_wild_number_of_the_description_is_held_back(model):

@@ -153,6 +153,7 @@ def test_a_stopped_run_does_not_go_on_with_other_settings(run):
         ('corpora = ["ravdess"]\nconditions = ["slow"]\n', "clean"),
         ('corpora = ["ravdess"]\ntrain_parts = ["dev"]\n', "train"),
         ("epochs = 3\n", "corpora"),
+        ('corpora = ["nemo"]\nnetwork = { encoder = "cepstra", conditioning = "film" }\n', "cepstra"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_an_error(tmp_path, corpora, settings, wrong):
@@ -163,7 +164,7 @@ def test_a_setting_that_makes_no_sense_is_an_error(tmp_path, corpora, settings, 
 
 def test_the_shipped_configurations_are_valid():
     folder = Path(acoustic.__file__).parent / "configs"
-    for name in ("acoustic", "acoustic_ravdess", "acoustic_nemo", "emobox_ravdess", "acoustic_own"):
+    for name in ("acoustic", "acoustic_ravdess", "acoustic_nemo", "emobox_ravdess", "emobox_alone", "acoustic_own"):
         settings = read_config(folder / f"{name}.toml", AcousticConfig)
         assert bool(settings.corpora) == (name != "acoustic_own")
 
