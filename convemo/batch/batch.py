@@ -32,7 +32,7 @@ class Planned:
 
     input: Input
     state: str
-    """``new``, ``open`` (begun once), ``done``, ``failed``, or ``duplicate``."""
+    """``new``, ``open`` (begun once), ``done``, ``failed``, ``again`` (to be tried once more), ``duplicate`` or ``missing``."""
 
 
 class Batch:
@@ -108,9 +108,9 @@ class Batch:
         with FolderLock(self.layout.lock), closing(Ledger(self.layout.ledger)) as ledger:
             return Run(self, ledger, reporter or Silent()).go(retry_failed)
 
-    def plan(self) -> Iterator[Planned]:
+    def plan(self, retry_failed: bool = False) -> Iterator[Planned]:
         """What `run` would do, writing nothing. A file that was never read counts as new, even if it is another's copy."""
-        ledger = Ledger(self.layout.ledger) if self.layout.ledger.is_file() else None
+        ledger = Ledger.as_it_is(self.layout.ledger) if self.layout.ledger.is_file() else None
         try:
             settings = fingerprint(self.settings())
             contents = Contents(ledger) if ledger else None
@@ -120,6 +120,8 @@ class Batch:
                 content = contents.known(one) if contents else None
                 key = work_key(content, settings) if content else None
                 state = "new" if key is None else "duplicate" if key in seen else ledger.status(key) or "new"
+                if retry_failed and state in ("done", "failed") and ledger.would_reopen(key):
+                    state = "again"
                 seen.add(key) if key else None
                 here = all(os.path.exists(path) for path in (one.audio, one.transcript) if path)
                 yield Planned(one, state if here else "missing")

@@ -58,7 +58,7 @@ class StageCache:
             return unpack(row[0])
         except (sqlite3.OperationalError, ValueError):  # busy for long, or an entry that is none: the stage runs again
             return None
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             self._give_up(error)
             return None
 
@@ -77,7 +77,7 @@ class StageCache:
                 self.trim()
         except sqlite3.OperationalError as error:  # another worker writes, or there is no room: this entry is not kept, the work goes on
             self.why_not = str(error)
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             self._give_up(error)
 
     def _give_up(self, error: sqlite3.Error) -> None:

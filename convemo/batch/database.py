@@ -2,8 +2,8 @@
 
 inputs   what was given, by its paths, with the name that its calls bear and the hash of its content as last read
 work     one row for an input's content under certain settings: open, done or failed
-calls    one row a finished conversation; a file may hold several. `lacking` says which scores it has to do without, `again` that it is
-         to be done once more, its result standing until then
+calls    one row a conversation that was tried; a file may hold several. `lacking` says which scores its result has to do without, `again`
+         that it is to be done once more; if that fails, `error` says so, and the result that lacks them still stands
 parts    which Parquet files are whole: see `tables`
 hashes   sha256 of files by path, size and time of change, so that nothing is read twice to find out that nothing is to be done
 """
@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from convemo.errors import ResultError
 
@@ -45,13 +45,19 @@ _FROM_1 = """
 ALTER TABLE calls ADD COLUMN lacking TEXT;
 ALTER TABLE calls ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
 """
+_STEPS = {0: _TABLES, 1: _FROM_1}
+"""Version that is there → what makes today's of it."""
+_AS_FROM_1 = "CREATE TEMP VIEW calls AS SELECT *, NULL AS lacking, 0 AS again FROM main.calls"
+"""Lies over the table of that name for one connection, which then reads as if it had been upgraded."""
+STANDS = "(calls.error IS NULL OR calls.lacking IS NOT NULL)"
+"""In SQL: there is a result of this call, be it that doing it once more has failed."""
 
 
 class Database:
     """One open database. Only the process that holds the folder's lock writes to it.
 
     Args:
-        path: the file; made if it is missing.
+        path: the file; made if it is missing, and upgraded if an older version has made it.
 
     Raises:
         ResultError: it is damaged, of another version, or cannot be written.
@@ -63,12 +69,45 @@ class Database:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")  # a commit that was reported is on the disk
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version in (0, 1):
-                steps = _TABLES if version == 0 else _FROM_1
-                self._db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA}; COMMIT;")
-        if version not in (0, 1, SCHEMA):
-            raise ResultError(path, f"a ledger of version {SCHEMA}", f"version {version}", "Name another folder with --out.")
+        if self._version() != SCHEMA:
+            self._upgrade()
+
+    @classmethod
+    def as_it_is(cls, path: Path) -> Self:
+        """The same, to be read only: nothing on the disk is made, upgraded or changed.
+
+        Raises:
+            ResultError: it is missing, damaged or of another version.
+        """
+        self = cls.__new__(cls)
+        self._path = path
+        # SQLite makes files of its own beside a ledger that it opens, except where it is told that nobody writes: then there is no -wal.
+        how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+        with self._told():
+            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=30)
+            version = self._version()
+            if version == 0:  # whoever was to make it was killed before
+                self.close()
+                self._db = sqlite3.connect(":memory:", isolation_level=None)
+                self._upgrade()
+            elif version == 1:
+                self._db.execute("PRAGMA temp_store = MEMORY")
+                self._db.execute(_AS_FROM_1)
+        return self
+
+    def _version(self) -> int:
+        version = self.one("PRAGMA user_version")
+        if version not in (*_STEPS, SCHEMA):
+            raise ResultError(self._path, f"a ledger of version {SCHEMA}", f"version {version}", "Name another folder with --out.")
+        return version
+
+    def _upgrade(self) -> None:
+        with self.together() as db:
+            version = self._version()  # once more: another may have done it meanwhile
+            if version != SCHEMA:
+                for step in _STEPS[version].split(";"):
+                    db.execute(step)
+                db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def close(self) -> None:
         self._db.close()

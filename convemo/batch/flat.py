@@ -12,6 +12,7 @@ from convemo.batch import parquet
 from convemo.batch.database import Database
 from convemo.batch.layout import TABLES, Layout
 from convemo.batch.parts import Parts
+from convemo.batch.rows import Columns
 from convemo.errors import ConfigError
 from convemo.export.atomic import writing
 from convemo.export.csv import inert
@@ -41,8 +42,10 @@ def write(layout: Layout, ledger: Database, settings: str, formats: Sequence[str
     Raises:
         ResultError: one cannot be written.
     """
+    saved = ledger.fact(f"columns {settings}")
+    columns = Columns.from_dict(json.loads(saved)) if saved else Columns()
     parts = [part.name for part in Parts(ledger, settings).all()]
-    state = json.dumps([settings, parts, ledger.fact(f"columns {settings}"), ledger.fact(f"generation {settings}")])
+    state = json.dumps([settings, parts, saved, ledger.fact(f"generation {settings}")])
     for form in FORMATS[1:]:
         files = [layout.out / f"{table}.{form}" for table in TABLES]
         before = ledger.fact(f"flat {form}")
@@ -53,7 +56,7 @@ def write(layout: Layout, ledger: Database, settings: str, formats: Sequence[str
         for table, file in zip(TABLES, files):
             paths = [layout.part(table, part) for part in parts]
             if form == "csv":
-                _write_csv(file, _rows(paths), parquet.names(paths[0]) if paths else [])
+                _write_csv(file, _rows(paths), parquet.names(paths[0]) if paths else list(columns.of(table)))
             else:
                 _write_jsonl(file, _rows(paths))
         ledger.state(f"flat {form}", state)

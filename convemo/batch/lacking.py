@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from convemo.llm.questions import NO_TEXT, NO_WORDS
+from convemo.llm.questions import FOR_GOOD
 from convemo.policy import Policy
 from convemo.results import Analysis
 
 _ASKED = "llm"
-"""The channel that another machine may answer. What runs here either works or fails the call."""
-_FOR_GOOD = (NO_TEXT, NO_WORDS)
-"""Reasons that asking again does not change."""
+"""The channel that another machine may answer, or that memory may fail here; any other either works or fails the call."""
 
 
 def lacking(analysis: Analysis, policy: Policy) -> str | None:
@@ -32,4 +30,4 @@ def lacking(analysis: Analysis, policy: Policy) -> str | None:
 def _reasons(analysis: Analysis, policy: Policy) -> Iterator[str]:
     result = analysis.channels.get(_ASKED)
     if result is not None and not all(result.valid):
-        yield from (reason for i in policy.visible(analysis.dialogue) if (reason := result.reasons[i]) not in (None, *_FOR_GOOD))
+        yield from (reason for i in policy.visible(analysis.dialogue) if (reason := result.reasons[i]) and not reason.startswith(FOR_GOOD))

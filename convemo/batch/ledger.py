@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from convemo.batch.database import Database
+from convemo.batch.database import STANDS, Database
 from convemo.batch.inputs import Input
 
 
@@ -160,7 +160,7 @@ class Ledger(Database):
         return names
 
     def fail_call(self, settings: str, key: str, number: int, name: str, kind: str, error: str) -> None:
-        """One conversation of a file failed; the others go on."""
+        """One conversation of a file failed; the others go on, and so does a result that it had before."""
         with self.together() as db:
             db.execute(
                 "INSERT INTO calls (work, number, settings, name, kind, error) VALUES (?, ?, ?, ?, ?, ?) "
@@ -180,14 +180,21 @@ class Ledger(Database):
     def reopen_failed(self, settings: str) -> None:
         """What failed is to be tried again, as if for the first time; and what is done but lacks scores, whose result stands until then."""
         with self.together() as db:
-            db.execute("DELETE FROM calls WHERE settings = ? AND error IS NOT NULL", (settings,))
-            db.execute("UPDATE calls SET again = 1 WHERE settings = ? AND lacking IS NOT NULL", (settings,))
+            db.execute("UPDATE calls SET again = 1, kind = NULL, error = NULL WHERE settings = ? AND lacking IS NOT NULL", (settings,))
+            failed = "FROM calls WHERE settings = ? AND error IS NOT NULL"
+            db.execute(f"UPDATE parts SET stale = 1 WHERE name IN (SELECT part {failed})", (settings,))
+            db.execute(f"DELETE {failed}", (settings,))
             again = "key IN (SELECT work FROM calls WHERE settings = work.settings AND again)"
             db.execute(f"UPDATE work SET status = 'open', attempts = 0 WHERE settings = ? AND (status = 'failed' OR {again})", (settings,))
 
+    def would_reopen(self, key: str) -> bool:
+        """Whether `reopen_failed` has this work tried again."""
+        lacks = "EXISTS (SELECT 1 FROM calls WHERE work = key AND lacking IS NOT NULL)"
+        return bool(self.one(f"SELECT EXISTS (SELECT 1 FROM work WHERE key = ? AND (status = 'failed' OR {lacks}))", key))
+
     def count_lacking(self, settings: str) -> int:
         """Calls that are done without all their scores, because a model was away."""
-        return self.one("SELECT count(*) FROM calls WHERE settings = ? AND lacking IS NOT NULL AND error IS NULL", settings)
+        return self.one("SELECT count(*) FROM calls WHERE settings = ? AND lacking IS NOT NULL", settings)
 
     def failures(self, settings: str, run: int) -> list[Failure]:
         """What failed among the inputs of a run, files first."""
@@ -219,10 +226,8 @@ class Ledger(Database):
 
     def counts(self, settings: str) -> dict[str, int]:
         """Calls and utterances in all under these settings."""
-        calls, utterances = self.all(
-            "SELECT count(*), coalesce(sum(utterances), 0) FROM calls WHERE settings = ? AND error IS NULL", settings
-        )[0]
-        return {"calls": calls, "utterances": utterances}
+        counted = f"SELECT count(*), coalesce(sum(utterances), 0) FROM calls WHERE settings = ? AND {STANDS}"
+        return dict(zip(("calls", "utterances"), self.all(counted, settings)[0]))
 
 
 def _make_stale(db: sqlite3.Connection, keys: str, *values: Any) -> None:

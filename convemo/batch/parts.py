@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convemo.batch.database import Database
+from convemo.batch.database import STANDS, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Parts:
         rows = self._db.all(
             "SELECT calls.work, calls.number, calls.name, inputs.metadata, inputs.audio, inputs.transcript FROM calls "
             "JOIN work ON work.key = calls.work JOIN inputs ON inputs.id = work.input "
-            "WHERE calls.settings = ? AND part IS NULL AND calls.error IS NULL ORDER BY calls.name",
+            f"WHERE calls.settings = ? AND part IS NULL AND {STANDS} ORDER BY calls.name",
             self._settings,
         )
         return [(work, number, name, json.loads(metadata), *paths) for work, number, name, metadata, *paths in rows]
@@ -73,6 +73,11 @@ class Parts:
             db.execute("UPDATE calls SET part = NULL WHERE part = ?", (name,))
             db.execute("DELETE FROM parts WHERE name = ?", (name,))
 
+    def lacks(self, work: str, number: int, told: str) -> None:
+        """A call that was done before anybody asked has to do without some scores."""
+        with self._db.together() as db:
+            db.execute("UPDATE calls SET lacking = ? WHERE work = ? AND number = ?", (told, work, number))
+
     def reopen(self, key: str) -> None:
         """Its result is not on the disk any more: it is to be done again."""
         with self._db.together() as db:
@@ -83,7 +88,7 @@ class Parts:
         """The calls that lie in a part and are still wanted: name → metadata."""
         rows = self._db.all(
             "SELECT calls.name, inputs.metadata FROM calls JOIN work ON work.key = calls.work JOIN inputs ON inputs.id = work.input "
-            "WHERE part = ? AND calls.error IS NULL",
+            f"WHERE part = ? AND {STANDS}",
             part,
         )
         return {name: json.loads(metadata) for name, metadata in rows}

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from convemo.batch import parquet
 from convemo.batch.layout import TABLES, Layout
+from convemo.batch.rows import Columns
 from convemo.errors import ConfigError, EngineUnavailable, ResultError
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 1024
 _HARMLESS = "SELECT"  # EXPLAIN ANALYZE would run whatever stands behind it
+_OPTIONAL = ("alerts",)
+"""Tables that results of older versions do not have: empty there."""
 
 
 class Query:
@@ -39,7 +43,7 @@ class Query:
     def __init__(self, results: str | PathLike, sql: str):
         try:
             import duckdb
-            import pyarrow.dataset as datasets
+            import pyarrow.dataset  # noqa: F401
         except ImportError as error:
             raise EngineUnavailable("duckdb and pyarrow", f"no {error.name}", "Install them: pip install 'convemo[batch]'.") from error
         layout = Layout(results)
@@ -48,12 +52,7 @@ class Query:
         self._spill = tempfile.TemporaryDirectory()
         self._db = duckdb.connect(config={"temp_directory": self._spill.name, "python_enable_replacements": False})
         for table in TABLES:
-            files = sorted(layout.table(table).glob("*.parquet"))
-            if not files:
-                older = table == "alerts"
-                hint = "Run the same batch command again: it adds what is missing." if older else "Name the folder given with --out."
-                raise ResultError(layout.out, "the results of convemo batch", f"no {table} in it", hint)
-            self._db.register(table, datasets.dataset([str(file) for file in files], format="parquet"))
+            self._db.register(table, _rows_of(layout, table))
         self._db.execute("SET enable_external_access = false")
         self._db.execute("SET lock_configuration = true")
         try:
@@ -75,6 +74,23 @@ class Query:
                 yield from rows
         except self._duckdb.Error as error:
             raise _refused(error) from error
+
+
+def _rows_of(layout: Layout, table: str) -> Any:
+    """A table as Arrow has it. One that an older version has written reads as today's: what that version did not write is null."""
+    import pyarrow as pa
+    import pyarrow.dataset as datasets
+
+    today = parquet.schema(Columns().of(table))
+    files = sorted(layout.table(table).glob("*.parquet"))
+    if not files:
+        if table in _OPTIONAL:
+            return today.empty_table()
+        raise ResultError(layout.out, "the results of convemo batch", f"no {table} in it", "Name the folder given with --out.")
+    paths = [str(file) for file in files]
+    found = datasets.dataset(paths, format="parquet").schema
+    missing = [column for column in today if column.name not in found.names]
+    return datasets.dataset(paths, pa.schema([*found, *missing]), format="parquet")
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

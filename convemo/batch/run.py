@@ -77,7 +77,7 @@ class Run:
         self._book = Book(self._layout, ledger, self._tables, self._contents, self._settings, self._reporter)
         record = RunRecord(self._layout, batch, told, self._settings)
         record.begin()
-        self._tables.recover()
+        self._tables.recover(batch.config.policy)
         if retry_failed:
             ledger.reopen_failed(self._settings)
         self._feed = self._tasks()

@@ -21,6 +21,7 @@ from convemo.batch.redact import Redactor, name_of, redact
 from convemo.config import AnalyzerConfig
 from convemo.dialogue.channel import Channel
 from convemo.errors import AudioError
+from convemo.llm.questions import FOR_GOOD
 from convemo.pipeline import Analyzer
 from convemo.results import Analysis
 from convemo.source import Opened
@@ -175,7 +176,7 @@ class StagedAnalyzer(Analyzer):
         if kept is not None:
             return coding.to_result(kept)
         result = super()._predict(name, channel, dialogue, audio)
-        if name != "llm" or all(reason is None or not (u.text or "").strip() for reason, u in zip(result.reasons, dialogue)):
+        if name != "llm" or all(reason is None or reason.startswith(FOR_GOOD) for reason in result.reasons):
             self._cache.put("scores", made_from, coding.from_result(result))  # a server that was away may be back the next time
         return result
 

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from convemo.batch import parquet
 from convemo.batch.database import Database
+from convemo.batch.lacking import lacking
 from convemo.batch.layout import MARK, TABLES, Layout, mark
 from convemo.batch.parts import Part, Parts
 from convemo.batch.rows import SCHEMA, CallRows, Columns, rows_of
 from convemo.errors import ResultError
 from convemo.export.atomic import sync_folder
+from convemo.policy import Policy
 from convemo.results import Analysis
 
 if TYPE_CHECKING:
@@ -57,8 +59,12 @@ class Tables:
         self._waiting: list[tuple[str, int, CallRows]] = []
         self._rows = 0
 
-    def recover(self) -> None:
-        """Brings to an end what a killed run was about, and removes what nobody announced."""
+    def recover(self, policy: Policy) -> None:
+        """Brings to an end what a killed run was about, and removes what nobody announced.
+
+        Args:
+            policy: by which these calls are analysed; it tells what those of an older version lack.
+        """
         live = set()
         for part in self._parts.all():
             files = [self._layout.part(table, part.name) for table in TABLES]
@@ -78,16 +84,20 @@ class Tables:
                 for table in TABLES:
                     self._layout.part(table, name).unlink(missing_ok=True)
         self._ledger.state(f"schema {self._settings}", str(SCHEMA))
-        self._recover_loose()
+        self._recover_loose(policy)
 
-    def _recover_loose(self) -> None:
+    def _recover_loose(self, policy: Policy) -> None:
         """Calls that were finished when somebody pulled the plug, before their rows were in a part: from their kept accounts."""
         for work, number, name, metadata, audio, transcript in self._parts.loose():
             try:
-                rows = rows_of(Analysis.load(self._layout.analysis(name)))
+                analysis = Analysis.load(self._layout.analysis(name))
             except ResultError:  # somebody has deleted it
                 self._parts.reopen(work)
                 continue
+            rows = rows_of(analysis)
+            if rows.summary["lacking"] is None and (told := lacking(analysis, policy)):  # a version made it that did not ask
+                rows.summary["lacking"] = told
+                self._parts.lacks(work, number, told)
             self.add(work, number, rows.with_metadata(metadata, audio, transcript))
             if self.full:
                 self.flush()
@@ -113,10 +123,10 @@ class Tables:
         Raises:
             ResultError: it cannot be written; it is still waiting then.
         """
-        # A file may have changed, and been analysed anew, since its call began to wait.
-        self._waiting = [
-            w for w in self._waiting if self._ledger.one("SELECT count(*) FROM calls WHERE work = ? AND number = ?", w[0], w[1])
-        ]
+        # A file may have changed, and been analysed anew, since its call began to wait; or the call was done once more.
+        latest = {(work, number): (work, number, rows) for work, number, rows in self._waiting}
+        exists = "SELECT count(*) FROM calls WHERE work = ? AND number = ?"
+        self._waiting = [w for call, w in latest.items() if self._ledger.one(exists, *call)]
         self._rows = sum(len(rows.utterances) for _, _, rows in self._waiting)
         if not self._waiting:
             return

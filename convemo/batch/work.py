@@ -242,9 +242,10 @@ class Worker:
             said_sha256=task.transcript_sha256 if said is not None else None,
         )  # fmt: skip
         lacks = lacking(analysis, self._config.policy)
-        given |= {"transcript_path": task.transcript, "transcript_sha256": task.transcript_sha256} if task.transcript else {}
-        given |= {"lacking": lacks} if lacks else {}
-        analysis = replace(analysis, provenance={**analysis.provenance, "batch": given})
+        origin = {"transcript_path": task.transcript, "transcript_sha256": task.transcript_sha256} if task.transcript else {}
+        given |= origin | ({"lacking": lacks} if lacks else {})
+        read = origin if said is not None else {}
+        analysis = replace(analysis, provenance={**analysis.provenance, **read, "batch": given})
         if self._rules is not None:
             analysis = watched(analysis, self._rules)
         return CallDone(task.key, number, rows_of(analysis), encoded(analysis), lacks)

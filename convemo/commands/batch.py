@@ -68,7 +68,7 @@ def run(
         **settings,
     )
     if dry_run:
-        return _plan(batch)
+        return _plan(batch, retry_failed)
     watcher = _OnTerminal() if sys.stderr.isatty() else _InLines()
     try:
         summary = batch.run(watcher, retry_failed)
@@ -90,9 +90,9 @@ def _engine(name: str, workers: int | None, address: str | None) -> Any:
     raise ConfigError("the engine local or ray", repr(name))
 
 
-def _plan(batch: Batch) -> int:
+def _plan(batch: Batch, retry_failed: bool) -> int:
     counts: dict[str, int] = {}
-    for planned in batch.plan():
+    for planned in batch.plan(retry_failed):
         one = planned.input
         files = " + ".join(path for path in (one.audio, one.transcript) if path)
         print(f"{planned.state:9}  {one.name}  {files}")

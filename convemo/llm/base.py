@@ -13,6 +13,10 @@ import numpy as np
 
 from convemo.types import ModelInfo
 
+TOO_LONG = "the prompt is longer than the model reads"
+NOT_FINITE = "the model's scores are not finite"
+"""Reasons for no answer that lie with the model itself, in every engine's words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

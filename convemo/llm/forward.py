@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from convemo.llm.base import NOT_FINITE
 from convemo.llm.prefix_cache import Layers, PrefixCache, Segment, together
 from convemo.llm.prefix_tree import Path, tree
 from convemo.llm.readout import Readout
@@ -301,7 +302,7 @@ def _reply(row: _Row, ask: Ask, first: bool) -> Reply:
         return Reply(reason=row.reason or "it was not computed")
     scores = row.scores[[row.tokens[token] for token in ask.tokens]].astype(np.float64)
     if not np.isfinite(scores).all():
-        return Reply(reason="the model's scores are not finite: try ?dtype=float32", computed=row.computed if first else 0)
+        return Reply(reason=f"{NOT_FINITE}: try ?dtype=float32", computed=row.computed if first else 0)
     log_probs = scores - (row.total if ask.whole else np.logaddexp.reduce(scores))
     return Reply(log_probs, None, row.computed if first else 0)
 

@@ -13,6 +13,7 @@ import httpx
 
 from convemo import __version__
 from convemo.errors import ConfigError
+from convemo.llm.base import TOO_LONG
 from convemo.llm.openai_address import Address
 from convemo.llm.openai_retry import Breaker, Patience, retry_after_s
 from convemo.llm.openai_wire import Form, Malformed, Reply, complaint, models, read
@@ -38,7 +39,7 @@ class Refused(Unanswered):
         self.status, self.complaint = status, complaint
         words = complaint.lower()
         too_long = (status in (400, 413, 422, 500) and "context" in words) or "too long" in words or "too many tokens" in words
-        super().__init__("the prompt is longer than the model reads" if too_long else f"the server refused the request (HTTP {status})")
+        super().__init__(TOO_LONG if too_long else f"the server refused the request (HTTP {status})")
 
 
 class Faulty(Exception):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convemo.llm.base import Question
+from convemo.llm.base import TOO_LONG, Question
 
 PLAIN, COLON, CUE = "{static}\n\n{user}", ":", "\n\nAnswer:"
 """The form of a prompt for a model without a chat template; the cue goes behind it where the question does not end with a colon."""
@@ -88,7 +88,7 @@ class PromptTokens:
             length = len(tokens.prompt) + max(map(len, tokens.options))
             if length <= self.longest:
                 return tokens
-        raise TooLong(f"the prompt is longer, even without history, than the {self.longest} tokens that the model reads")
+        raise TooLong(f"{TOO_LONG}: {self.longest} tokens, even without history")
 
     @property
     def special_ids(self) -> frozenset[int]:

@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from convemo.features.voice import levels
-from convemo.llm.base import Question
+from convemo.llm.base import NOT_FINITE, TOO_LONG, Question
 from convemo.llm.profile import Profiles
 from convemo.llm.prompt import Prompt
 from convemo.llm.transcript import clean, line
 from convemo.types import Dialogue, Utterance
 
 NO_TEXT, NO_WORDS = "no text", "no words"
+FOR_GOOD = (NO_TEXT, NO_WORDS, TOO_LONG, NOT_FINITE)
+"""How reasons begin that asking the same model again does not change."""
 NULLS = ("N/A", "...", "Hm.")
 """What is said in a question about nothing: content-free texts as in Zhao et al. 2021 (arXiv:2102.09690), as somebody could say them."""
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from convemo.checkpoints.load import import_transformers, load_processor
 from convemo.errors import ConfigError, EngineUnavailable
-from convemo.llm.base import Answer, Question
+from convemo.llm.base import NOT_FINITE, Answer, Question
 from convemo.llm.causal_lm import ADAPTER, LlmSpec, longest_context, parse_settings, resolve
 from convemo.llm.option_tokens import PromptTokens, Tokens, TooLong
 from convemo.registry import Availability
@@ -190,7 +190,7 @@ def _answer(tokens: Tokens, outputs: Sequence[Any]) -> Answer:
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         return Answer(None, f"vLLM gave no log-probability of every option: {type(error).__name__}: {error}", how, length, computed)
     if not np.isfinite(scores).all():
-        return Answer(None, "the model's scores are not finite", how, length, computed)
+        return Answer(None, NOT_FINITE, how, length, computed)
     return Answer(scores - np.logaddexp.reduce(scores), None, how, length, computed)
 
 

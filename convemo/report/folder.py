@@ -89,6 +89,8 @@ def read(results: str | PathLike) -> Folder:
     run = _run(layout)
     failures, notes = _failures(layout, run)
     alerts, rules = _alerts(results)
+    if not any(layout.table("alerts").glob("*.parquet")):
+        notes += ("These results are of a version that did not look for alerts; the same batch command, run again, adds them.",)
     listed = failures[:MOST_FAILURES]
     return Folder(layout.out.name, calls, totals, emotions, shares, listed, len(failures), run, alerts, rules, notes)
 
@@ -132,7 +134,7 @@ def _failures(layout: Layout, run: Mapping[str, Any]) -> tuple[list[Failure], tu
     if not layout.ledger.is_file() or not isinstance(run.get("settings_sha256"), str):
         return [], ("The ledger is not in this folder, so what failed is not known here.",)
     try:
-        ledger = Ledger(layout.ledger)
+        ledger = Ledger.as_it_is(layout.ledger)
         try:
             return ledger.failures(run["settings_sha256"], int(ledger.fact("run") or 0)), ()
         finally:

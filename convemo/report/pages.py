@@ -60,7 +60,7 @@ class Pages:
                 self._folder.rmdir()
 
     def _remove(self, page: Path) -> None:
-        with suppress(OSError):  # it is gone already, or may not be removed: then it stays
+        with suppress(OSError, ValueError):  # it is gone already, may not be removed, or is no path (a damaged list): then it stays
             if not page.resolve().is_relative_to(self._folder.resolve()) or page.is_symlink():
                 return
             with open(page, "rb") as file:

@@ -9,6 +9,7 @@ import pytest
 
 from convemo import Analysis, AnalyzerConfig, ConfigError, ResultError
 from convemo.batch import Batch, run, tables
+from convemo.batch.cache import StageCache
 from convemo.batch.identity import models_of
 from convemo.batch.inline import InlineEngine
 from convemo.batch.inputs import Input
@@ -371,6 +372,30 @@ def test_a_cache_that_cannot_be_used_is_told_and_the_work_goes_on(tmp_path):
     notes = Notes()
     assert batch(write_calls(tmp_path / "in", 1), out=tmp_path / "out", reporter=notes).ok
     assert any(told.startswith("What stages make is not kept: file is not a database") for told in notes.told)
+
+
+@pytest.mark.parametrize("fault", [sqlite3.InterfaceError, sqlite3.OperationalError, sqlite3.DatabaseError])
+def test_whatever_befalls_the_cache_a_stage_only_runs_again(tmp_path, fault):
+    class Broken:
+        def execute(self, *_):
+            raise fault("bad parameter or other API misuse")
+
+        def close(self): ...
+
+    cache = StageCache(tmp_path / "stages.sqlite")
+    cache.close()
+    cache._db = Broken()
+    assert cache.get("listen", 1) is None
+    cache._db = Broken()
+    cache.put("listen", 1, {"made": 2})
+    assert cache.why_not == "bad parameter or other API misuse"
+
+
+def test_a_csv_file_without_a_row_has_its_heads(tmp_path):
+    (tmp_path / "bad.txt").write_text("Ana: BREAK\n")
+    assert batch(tmp_path / "bad.txt", out=tmp_path / "out", formats="csv").failed == 1
+    assert (tmp_path / "out" / "alerts.csv").read_text().startswith("call,number,rule,")
+    assert (tmp_path / "out" / "calls.csv").read_text().startswith("call,audio,transcript,")
 
 
 def test_a_csv_file_that_was_asked_for_once_does_not_grow_old(tmp_path):

@@ -1,13 +1,15 @@
 """A language model that goes away in the middle of a batch: what was done without it is known, and asked again when somebody says so."""
 
 import sqlite3
+from contextlib import contextmanager
 
 import pytest
 
 from convemo import Analysis, Policy
-from convemo.batch import Batch
+from convemo.batch import Batch, tables
 from convemo.batch.inline import InlineEngine
 from convemo.batch.lacking import lacking
+from convemo.batch.stages import StagedAnalyzer
 from convemo.llm.openai_retry import Patience
 from tests.batch.test_batch import rows
 from tests.llm.fake_server import VLLM, FakeServer
@@ -40,6 +42,28 @@ def server(monkeypatch):
 def run(tmp_path, server, reporter=None, retry_failed=False):
     settings = dict(channels="llm", llm=f"openai:{server.url}", llm_permutations=1)
     return Batch(tmp_path / "in", tmp_path / "out", workers=InlineEngine(), **settings).run(reporter, retry_failed)
+
+
+def chats(tmp_path, count=3):
+    """One file of several conversations."""
+    (tmp_path / "in").mkdir()
+    lines = "".join(f"c{n},Ana,This is call {n}.\n" for n in range(count))
+    (tmp_path / "in" / "chats.csv").write_text("conversation_id,speaker,text\n" + lines)
+
+
+@contextmanager
+def failing(conversation):
+    """No analysis of it comes to its end."""
+    analyze_file = StagedAnalyzer.analyze_file
+
+    def analyze(self, *given, id, **told):
+        if id == conversation:
+            raise RuntimeError("a passing fault")
+        return analyze_file(self, *given, id=id, **told)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StagedAnalyzer, "analyze_file", analyze)
+        yield
 
 
 def calls(tmp_path, count=3):
@@ -80,14 +104,51 @@ def test_a_result_stands_until_there_is_a_better_one(tmp_path, server):
 
 
 def test_a_conversation_of_a_file_is_asked_again_and_the_others_are_not(tmp_path, server):
-    (tmp_path / "in").mkdir()
-    lines = "".join(f"c{n},Ana,This is call {n}.\n" for n in range(3))
-    (tmp_path / "in" / "chats.csv").write_text("conversation_id,speaker,text\n" + lines)
+    chats(tmp_path)
     run(tmp_path, server, Breaks(server, after=1))
     server.faults.error, asked = 0.0, len(server.seen)
     again = run(tmp_path, server, retry_failed=True)
     assert (again.calls, again.lacking) == (2, 0) and sorted(scored(tmp_path).values()) == [1, 1, 1]
     assert not any("call 0" in str(request) for request in server.seen[asked:])
+
+
+@pytest.mark.parametrize("small", [1, 256])  # the part is a large one, or is put together at the end of each run
+def test_a_conversation_that_fails_when_it_is_asked_again_keeps_its_result(tmp_path, server, monkeypatch, small):
+    monkeypatch.setattr(tables, "SMALL_CALLS", small)
+    chats(tmp_path)
+    run(tmp_path, server, Breaks(server, after=0))
+    server.faults.error = 0.0
+    with failing("chats#c1"):
+        again = run(tmp_path, server, retry_failed=True)
+    assert (again.failed, again.lacking, again.all_calls) == (1, 1, 3) and [f.name for f in again.failures] == ["chats#c1"]
+    assert sorted(scored(tmp_path).items()) == [("chats#c0", 1), ("chats#c1", 0), ("chats#c2", 1)]
+    later = run(tmp_path, server)
+    assert (later.failed, later.calls, later.all_calls) == (1, 0, 3)  # told until somebody has it tried once more
+
+    last = run(tmp_path, server, retry_failed=True)
+    assert (last.failed, last.lacking, last.calls, last.all_calls) == (0, 0, 1, 3)
+    assert sorted(row["call"] for row in rows(tmp_path / "out", "calls")) == ["chats#c0", "chats#c1", "chats#c2"]
+    assert scored(tmp_path)["chats#c1"] == 1
+
+
+def test_a_call_that_was_not_yet_in_the_tables_when_it_is_asked_again_is_in_them_once(tmp_path, server):
+    calls(tmp_path)
+    run(tmp_path, server, Breaks(server, after=0))
+    for table in tables.TABLES:  # as if the plug had been pulled before they were written
+        for part in (tmp_path / "out" / table).glob("*.parquet"):
+            part.unlink()
+    server.faults.error = 0.0
+    run(tmp_path, server, retry_failed=True)
+    assert [(row["call"], row["lacking"]) for row in rows(tmp_path / "out", "calls")] == [(f"call{n}", None) for n in range(3)]
+
+
+def test_a_plan_says_what_would_be_asked_again(tmp_path, server):
+    calls(tmp_path)
+    run(tmp_path, server, Breaks(server, after=2))
+    settings = dict(channels="llm", llm=f"openai:{server.url}", llm_permutations=1)
+    batch = Batch(tmp_path / "in", tmp_path / "out", workers=InlineEngine(), **settings)
+    assert [planned.state for planned in batch.plan()] == ["done", "done", "done"]
+    assert [planned.state for planned in batch.plan(retry_failed=True)] == ["done", "done", "again"]
 
 
 def test_what_has_no_words_or_may_not_be_judged_is_not_lacking():

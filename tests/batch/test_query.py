@@ -1,7 +1,11 @@
 """Results in SQL and in one line of each library; and nothing else is read or written."""
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 
+import pyarrow.parquet as parquet
 import pytest
 from typer.testing import CliRunner
 
@@ -81,6 +85,35 @@ def test_a_name_asked_for_twice_is_two_columns(results):
 def test_a_folder_without_results_is_told(tmp_path):
     with pytest.raises(ResultError, match="the results of convemo batch"):
         Query(tmp_path, "SELECT 1")
+
+
+def of_the_version_before(out):
+    """The folder as a version wrote it that knew no alerts, nor what a call lacks."""
+    new = ["alerts", "first_alert", "first_alert_s", "first_alert_utterance", "lacking"]
+    for part in (out / "calls").glob("*.parquet"):
+        parquet.write_table(parquet.read_table(part).drop_columns(new), part)
+    shutil.rmtree(out / "alerts")
+    with closing(sqlite3.connect(out / ".convemo" / "ledger.sqlite")) as db, db:
+        db.execute("UPDATE facts SET value = '1' WHERE name LIKE 'schema %'")
+
+
+def test_results_of_the_version_before_are_read_and_get_their_alerts_from_the_same_command(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "loud.txt").write_text("Customer Ben: No!\n" * 3)
+    out = tmp_path / "out"
+    batch(tmp_path / "in", out=out)
+    of_the_version_before(out)
+    (tmp_path / "in").rename(tmp_path / "gone")
+    assert list(Query(out, "SELECT call, alerts, lacking FROM calls WHERE alerts IS NULL")) == [("loud", None, None)]
+    assert list(Query(out, "SELECT count(*) FROM alerts WHERE peak > 0.5")) == [(0,)]
+    page = CliRunner().invoke(app, ["report", str(out), "--out", str(tmp_path / "page.html")])
+    assert page.exit_code == 0, page.output
+    assert "did not look for alerts" in (tmp_path / "page.html").read_text()
+
+    (tmp_path / "gone").rename(tmp_path / "in")
+    assert batch(tmp_path / "in", out=out).done == 0
+    assert list(Query(out, "SELECT call, rule FROM alerts")) == [("loud", "upset customer")]
+    assert list(Query(out, "SELECT alerts FROM calls")) == [(1,)]
 
 
 def ask(*arguments):

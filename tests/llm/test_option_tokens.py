@@ -103,7 +103,7 @@ def test_of_a_history_that_is_too_long_the_earliest_quarters_give_way():
 
 
 def test_what_does_not_fit_without_history_is_an_error():
-    with pytest.raises(TooLong, match="longer, even without history, than the 40 tokens"):
+    with pytest.raises(TooLong, match="longer than the model reads: 40 tokens"):
         tokens(longest=40).of(question(3))
 
 

@@ -73,7 +73,7 @@ def test_a_list_of_pages_that_somebody_has_changed_removes_nothing_outside(resul
     outside = tmp_path / "outside.html"
     overview.write(results, tmp_path / "report.html", pages=1)
     shutil.copy(tmp_path / "report-calls" / "angry.html", outside)
-    (tmp_path / "report-calls" / ".convemo-pages.json").write_text(json.dumps(["../outside.html", str(outside), 3]))
+    (tmp_path / "report-calls" / ".convemo-pages.json").write_text(json.dumps(["../outside.html", str(outside), 3, "a\0b"]))
     overview.write(results, tmp_path / "report.html", pages=0)
     assert outside.exists()
 
