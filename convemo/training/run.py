@@ -94,7 +94,7 @@ class RunLog:
             raise EngineFailed(
                 f"a loss at {event} {values.get(event, '')}".rstrip(),
                 f"{values['loss']}: the training diverged",
-                'Lower learning_rate, or train in float32 (precision, bfloat16).',
+                "Lower learning_rate, or train in float32 (precision, bfloat16).",
             )
         line = {"event": event, "elapsed_s": round(time.monotonic() - self._began, 1), **_plain(values)}
         with open(self.path, "a", encoding="utf-8") as file:
