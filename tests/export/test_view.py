@@ -30,5 +30,7 @@ def test_a_call_is_shown_whole():
 @pytest.mark.parametrize(("brought", "told"), [([0.0, 0.02], False), ([0.0, 0.4], True)])
 def test_the_legend_explains_the_prior_where_a_row_shows_one(brought, told):
     two = long(2)
-    shown = as_text(replace(two, contributions={**two.contributions, "prior": np.array(brought)}))
+    shown = " ".join(
+        as_text(replace(two, contributions={**two.contributions, "prior": np.array(brought)})).split()
+    )  # whatever the width of the terminal
     assert ("prior +0.4" in shown) == ("prior: how often emotions occur" in shown) == told

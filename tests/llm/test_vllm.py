@@ -187,7 +187,7 @@ def test_what_breaks_in_vllm_is_a_reason(vllm, folder, monkeypatch):
         raise RuntimeError("EngineDeadError\nmore")
 
     (fits, long) = engine.answer([question(1), question(1).__class__("a " * 900, (), "b", ("A", "B"), ("a", "b"))])
-    assert fits.reason is None and "than the 299 tokens" in long.reason
+    assert fits.reason is None and "longer than the model reads: 299 tokens" in long.reason
     monkeypatch.setattr(FakeLLM.made[0], "generate", broken)
     assert engine.answer([question(1)])[0].reason == "vLLM failed: RuntimeError: EngineDeadError"
 
