@@ -110,7 +110,7 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 
 def _refused(error: duckdb.Error) -> ConfigError:
-    told = str(error).strip()
+    told = " ".join(str(error).partition("\n\nLINE ")[0].split())  # one line: without the query, which they have before them
     return ConfigError(
         "SQL that DuckDB understands", told, "The tables are utterances, calls and alerts; docs/batch.md lists their columns."
     )

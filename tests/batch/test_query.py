@@ -65,9 +65,11 @@ def test_sql_reaches_nothing_but_the_results(results, sql):
         list(Query(results, sql))
 
 
-def test_bad_sql_says_what_is_wrong_with_it(results):
-    with pytest.raises(ConfigError, match="colour"):
-        Query(results, "SELECT colour FROM calls")
+@pytest.mark.parametrize(("sql", "wrong"), [("SELECT colour FROM calls", "colour"), ("SELEC", 'syntax error at or near "SELEC"')])
+def test_bad_sql_says_in_one_line_what_is_wrong_with_it(results, sql, wrong):
+    with pytest.raises(ConfigError, match=wrong) as refused:
+        Query(results, sql)
+    assert "\n" not in str(refused.value)
 
 
 def test_neither_a_query_nor_its_explanation_reaches_files_not_even_in_the_temporary_folder(results, tmp_path):

@@ -1,6 +1,7 @@
 """What is kept between stages: nothing that did not change is heard or judged again, and nobody who is excluded is ever judged."""
 
 import sqlite3
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from convemo import AnalyzerConfig, Policy
 from convemo.acoustic.channel import AcousticChannel
 from convemo.batch.cache import StageCache
 from convemo.batch.redact import numbers
-from convemo.batch.stages import StagedAnalyzer
+from convemo.batch.stages import StagedAnalyzer, _shown
 from convemo.pipeline import Analyzer
 from convemo.text.channel import TextChannel
+from convemo.types import Dialogue, Evidence, Speaker, Utterance, Word
 from convemo.weights import file_sha256
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -196,3 +198,27 @@ def test_a_cache_that_is_damaged_later_says_so_and_is_given_up(tmp_path):
     assert cache.get("stage", 1) is None and "database" in cache.why_not
     cache.put("stage", 1, "value")
     cache.close()
+
+
+OTHERS = {
+    Utterance: {"id": "u9", "speaker": "b", "text": "No.", "start": 0.5, "end": 2.5, "words": (Word("No.", 0.5, 2.5),),
+                "evidence": Evidence(snr_db=3.0), "audio": "b.wav", "features": {"f0": 1.0}},
+    Speaker: {"id": "c", "name": "Cy", "role": "agent", "channel": 1},
+    Dialogue: {"language": "de", "translated_from": "de", "groups": {"fold": "1"}, "genders": {"a": "female"}},
+}  # fmt: skip
+DESCRIBED = {Utterance: {"label", "dimensions", "voice", "voice_deviation"}, Speaker: set(), Dialogue: {"id", "utterances", "speakers"}}
+"""What no channel reads: gold labels, what is only shown to people; and what stands in the other two."""
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_scores_are_kept_by_all_that_a_channel_can_see(kind):
+    """A field that the types gain must be added here, and to the key, or said to be seen by nobody."""
+    assert {field.name for field in fields(kind)} == set(OTHERS[kind]) | DESCRIBED[kind]
+    parts = {Utterance: Utterance("u1", "a", "Yes.", 0.0, 2.0), Speaker: Speaker("a", "Al")}
+    before = _shown(Dialogue("d", (parts[Utterance],), (parts[Speaker], Speaker("b"))))
+    for name, other in OTHERS[kind].items():
+        made = {one: replace(part, **{name: other}) if one is kind else part for one, part in parts.items()}
+        if name == "id" and kind is Speaker:
+            made[Utterance] = replace(made[Utterance], speaker="c")
+        whole = Dialogue("d", (made[Utterance],), (made[Speaker], Speaker("b")))
+        assert _shown(replace(whole, **{name: other}) if kind is Dialogue else whole) != before, name
