@@ -15,7 +15,7 @@ import numpy as np
 
 from convemo.errors import ConfigError
 from convemo.training.acoustic_clips import Clips
-from convemo.training.acoustic_config import AcousticConfig
+from convemo.training.acoustic_config import AcousticConfig, Network
 from convemo.training.acoustic_data import CORPORA, Material, gather
 from convemo.training.acoustic_scores import Scores, score, write_scores
 from convemo.training.predictions import FILE as PREDICTIONS
@@ -50,7 +50,8 @@ def train(
             whose utterances name their ``audio``; any labels.
         out: the run's folder. The features are kept beside it, in ``../cache``, for other runs to share; those of a file, inside it.
         progress: called as ``progress(stage, completed, total)``.
-        init: ``"default"`` for the shipped model, or a model folder, to start from; then only the head is new where labels are.
+        init: ``"default"`` for the shipped model, or a model folder, to start from, in its shape where the config names none; then only
+            the head is new where labels are.
         seed: instead of the config's.
         fold: of EmoBox, instead of the config's.
 
@@ -64,6 +65,9 @@ def train(
     import torch
 
     settings = read_config(config, AcousticConfig, seed=seed, fold=fold)
+    start = None if init is None else _start(init)
+    if start is not None and "network" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"network": _network_of(start)})
     torch.set_num_threads(settings.threads)
     log = RunLog(out, progress)
     data_root = Path(data_root)
@@ -74,7 +78,7 @@ def train(
 
     from convemo.training.acoustic_fit import fit
 
-    model = fit(settings, training, dev, out, log, None if init is None else _start(init))
+    model = fit(settings, training, dev, out, log, start)
     figures, said = _figures(settings, model, material, dev)
     write_json(out / "figures.json", figures)
     write_scores(out, said)
@@ -92,6 +96,13 @@ def _start(init: str) -> Path:
     from convemo.weights import ROOT
 
     return ROOT / "acoustic" if init == "default" else Path(init)
+
+
+def _network_of(folder: Path) -> Network:
+    """The shape of the model in a folder; the default where its manifest does not say."""
+    from convemo.weights import read_manifest
+
+    return Network(**read_manifest(folder).manifest.get("network", {}))
 
 
 def _actors(clips: Clips, settings: AcousticConfig) -> str:
@@ -124,6 +135,7 @@ def _figures(
     for clips in dev:
         found = score(model, clips, session=settings.session)
         figures[f"dev {clips.corpus}"] = found.summary(clips.present)
+        figures[f"dev {clips.corpus}, no history"] = score(model, clips, session=1).summary(clips.present)
         if "emobox" not in settings.corpora:
             said[PREDICTIONS].append(found)
     for name, clips in material.corpora.items():

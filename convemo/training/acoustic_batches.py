@@ -54,7 +54,7 @@ class Augmentation(BaseModel):
     """Gaussian noise on the raw description, in its standard deviations."""
     deviation_noise: float = Field(0.1, ge=0)
     """The same on the deviations."""
-    mixtures: float = Field(0.0, ge=0, le=1)
+    mixtures: float = Field(0.5, ge=0, le=1)
     """Share of batches whose clips are mixed in pairs, with their labels."""
 
 
@@ -67,7 +67,7 @@ class Sampling(BaseModel):
     """A clip is drawn with a weight of ``n ** -oversampling``, ``n`` being how many of its data set have its label: 1 is balance."""
     history: int = Field(59, ge=0)
     """Most earlier clips of an actor that a clip is compared with; the number is uniform from 0. Conversations have their own history."""
-    alone: float = Field(0.0, ge=0, le=1)
+    alone: float = Field(0.5, ge=0, le=1)
     """Share of an actor's clips that are heard without any history, as a speaker's first utterance is."""
 
 

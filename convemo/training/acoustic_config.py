@@ -18,9 +18,9 @@ class Network(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    encoder: Literal["bands", "cepstra"] = "bands"
+    encoder: Literal["bands", "cepstra"] = "cepstra"
     channels: tuple[int, int, int, int] = (24, 48, 64, 96)
-    width: int = Field(128, ge=8)
+    width: int = Field(256, ge=8)
     layers: int = Field(1, ge=0)
     heads: int = Field(4, ge=1)
     hidden: int = Field(256, ge=8)
@@ -68,13 +68,13 @@ class AcousticConfig(BaseModel):
     zero_shot: tuple[Corpus, ...] = ()
     """Corpora that the model does not see and is scored on, all their clips."""
     seed: int = Field(1, ge=0)
-    epochs: int = Field(30, ge=1)
-    batch: int = Field(16, ge=2)
-    learning_rate: float = Field(1.5e-3, gt=0)
+    epochs: int = Field(60, ge=1)
+    batch: int = Field(32, ge=2)
+    learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     warm_up: float = Field(0.1, ge=0, lt=1)
     """Share of the steps in which the learning rate grows; then it falls along a cosine."""
-    average: float = Field(0.99, ge=0, lt=1)
+    average: float = Field(0.995, ge=0, lt=1)
     """Decay of the running mean of the weights, a step."""
     conditions: tuple[Condition, ...] = ("clean", "slow", "fast")
     """What the training hears, see `acoustic_conditions`; the first is what dev and test hear."""

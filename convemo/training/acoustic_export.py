@@ -55,6 +55,10 @@ ACTED = (
     "Adult actors, few of them, in few languages: children, the elderly, other languages and impaired speech were never heard.",
     "Disgust was not heard in Polish, calm counts as neutral, and boredom, contempt or irony do not exist for it.",
 )
+HEARD_BY = {
+    "bands": "through 2-D convolutions and a transformer",
+    "cepstra": "made cepstra, through convolutions over time",
+}
 LIMITS = (
     "No valence or arousal.",
     "Noise, rooms, codecs and telephones were simulated, where they were heard at all; the table says what they cost.",
@@ -118,7 +122,7 @@ def export(
         labels=list(clips[0].label_set),
         functionals=list(DESCRIPTION),
         shrinkage=settings.network.shrinkage,
-        conditioning=settings.network.conditioning,
+        network=settings.network.model_dump(mode="json"),
         parameters=parameters,
         trained_on=list(settings.corpora),
     )
@@ -127,7 +131,7 @@ def export(
         id=settings.id,
         title="The acoustic channel",
         summary=f"One of {labels} from the sound of an utterance and from how it differs from the same speaker's earlier ones: log-mel "
-        "spectrum, F0 and energy, raw and against the speaker's usual, through 2-D convolutions and a transformer; 22 prosodic functionals "
+        f"spectrum, F0 and energy, raw and against the speaker's usual, {HEARD_BY[settings.network.encoder]}; 22 prosodic functionals "
         f"and 64 mean mel levels, raw and as causal deviations. {parameters:,} parameters.",
         licence=licence,
         why_licence=_why(settings),
