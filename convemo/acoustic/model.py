@@ -1,11 +1,13 @@
 """The whole acoustic model: frames and a description of one utterance in, a logit for each emotion out.
 
     frames (T, 67) ─► raw ───────────────────┐
-                  └─► against the speaker ───┴─► 2-D convolutions, T/8 ─► transformer ─► attentive statistics ─┬─► emotions, by sound
-                                                              ▲                                                │
-                                                              └── condition ◄──┐                               ├─► emotions
-    description (86), deviations (86), heard (1) ─► what we know of the speaker ┴──────────────────────────────┘
-                                                                               └─► emotions, by description
+                  └─► against the speaker ───┴─► encoder of frames, to one vector ─┬─► emotions, by sound
+                                                       ▲                           │
+                                                       └── condition ◄──┐          ├─► emotions
+    description (86), deviations (86), heard (1) ─► what we know of the speaker ───┘
+                                                                        └─► emotions, by description
+
+The encoder is one of two: `CepstralEncoder`, which we ship, or `FrameEncoder` here: 2-D convolutions, a transformer, attentive statistics.
 
 An utterance is heard as it is (raw) *and* against what the same speaker did before: its description as causal deviations (see
 `speaker_state`), its frames as levels over the speaker's usual spectrum, F0 and energy. While little has been heard, that usual is mostly

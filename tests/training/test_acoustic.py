@@ -21,7 +21,7 @@ from convemo.training.run import read_config  # noqa: E402
 from convemo.types import LABELS, Dialogue, LabelSet, Speaker, Utterance  # noqa: E402
 
 RATE_HZ = 16_000
-NETWORK = "network = { encoder = \"bands\", channels = [4, 4, 4, 4], width = 8, layers = 1, heads = 2, hidden = 8, described = 8 }\n"
+NETWORK = 'network = { encoder = "bands", channels = [4, 4, 4, 4], width = 8, layers = 1, heads = 2, hidden = 8, described = 8 }\n'
 TINY = f"""
 corpora = ["ravdess"]
 zero_shot = ["nemo"]
