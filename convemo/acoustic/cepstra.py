@@ -4,8 +4,8 @@
     F0, periodicity, energy (3, T), and over the clip's own ─────────────────────────────────────────────────────────────┤
                                           mean over time, and greatest ◄─── convolutions, T/8 ◄──────────────────────────┘
 
-A two-dimensional network (`convemo.acoustic.model.FrameEncoder`) looks for the same shape at any pitch; this one knows at which. On few speakers it went further
-(docs/acoustic.md, "Against published figures"). Sources: mel-frequency cepstra (Davis and Mermelstein 1980,
+A two-dimensional network (`convemo.acoustic.model.FrameEncoder`) looks for the same shape at any pitch; this one knows at which. On few
+speakers it went further (docs/acoustic.md, "Against published figures"). Sources: mel-frequency cepstra (Davis and Mermelstein 1980,
 doi:10.1109/TASSP.1980.1163420); their mean over the clip taken off (Atal 1974, doi:10.1121/1.1914702).
 """
 

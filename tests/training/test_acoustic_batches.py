@@ -31,8 +31,9 @@ from convemo.types import LABELS, LabelSet  # noqa: E402
 
 STILL = Disturbance(0.0, np.zeros(BANDS), 1.0, 1.0, (0.0, 0.0))
 QUIET = Augmentation(
-    clean=1, gain_db=0, tempo=0, pitch=0, shift=0, colour_db=0, mask_bands=0, mask_frames=0, description_noise=0, deviation_noise=0
-)
+    clean=1, gain_db=0, tempo=0, pitch=0, shift=0, colour_db=0, mask_bands=0, mask_frames=0, description_noise=0, deviation_noise=0,
+    mixtures=0,
+)  # fmt: skip
 UNIT = Normalisation(*(np.zeros(n) if i % 2 == 0 else np.ones(n) for i, n in enumerate((67, 67, 86, 86))), np.ones(86))
 
 
