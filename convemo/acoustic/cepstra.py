@@ -31,7 +31,7 @@ CONTOURS = 3
 class CepstralEncoder(nn.Module):
     """In place of `convemo.acoustic.model.FrameEncoder`: ``(B, 2, T, 64)`` and ``(B, 3, T)`` → ``(B, 2 · width)``.
 
-    Of what is known of the speaker it hears what the second plane holds, no more.
+    Of what is known of the speaker it hears what the second plane and the contour hold, no more: `speaker` is for the other encoder.
     """
 
     def __init__(self, config: ModelConfig):

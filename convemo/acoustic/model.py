@@ -3,9 +3,9 @@
     frames (T, 67) ─► raw ───────────────────┐
                   └─► against the speaker ───┴─► encoder of frames, to one vector ─┬─► emotions, by sound
                                                        ▲                           │
-                                                       └── condition ◄──┐          ├─► emotions
+                                                       └── (film, cross) ◄──┐      ├─► emotions
     description (86), deviations (86), heard (1) ─► what we know of the speaker ───┘
-                                                                        └─► emotions, by description
+                                                                            └─► emotions, by description
 
 The encoder is one of two: `CepstralEncoder`, which we ship, or `FrameEncoder` here: 2-D convolutions, a transformer, attentive statistics.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from convemo.errors import ConfigError
 from convemo.training.acoustic_clips import Clips
@@ -20,6 +21,7 @@ from convemo.training.acoustic_data import CORPORA, Material, gather
 from convemo.training.acoustic_scores import Scores, score, write_scores
 from convemo.training.predictions import FILE as PREDICTIONS
 from convemo.training.run import Progress, RunLog, provenance, read_config, write_json
+from convemo.weights import MANIFEST
 
 if TYPE_CHECKING:
     from convemo.acoustic.model import AcousticModel
@@ -50,8 +52,8 @@ def train(
             whose utterances name their ``audio``; any labels.
         out: the run's folder. The features are kept beside it, in ``../cache``, for other runs to share; those of a file, inside it.
         progress: called as ``progress(stage, completed, total)``.
-        init: ``"default"`` for the shipped model, or a model folder, to start from, in its shape where the config names none; then only
-            the head is new where labels are.
+        init: ``"default"`` for the shipped model, or a model folder, to start from, in its shape where the config does not ask for
+            another; then only the head is new where labels are.
         seed: instead of the config's.
         fold: of EmoBox, instead of the config's.
 
@@ -66,8 +68,8 @@ def train(
 
     settings = read_config(config, AcousticConfig, seed=seed, fold=fold)
     start = None if init is None else _start(init)
-    if start is not None and "network" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"network": _network_of(start)})
+    if start is not None:
+        settings = settings.model_copy(update={"network": _network_of(start, settings.network)})
     torch.set_num_threads(settings.threads)
     log = RunLog(out, progress)
     data_root = Path(data_root)
@@ -98,11 +100,19 @@ def _start(init: str) -> Path:
     return ROOT / "acoustic" if init == "default" else Path(init)
 
 
-def _network_of(folder: Path) -> Network:
-    """The shape of the model in a folder; the default where its manifest does not say."""
+def _network_of(folder: Path, asked: Network) -> Network:
+    """The shape of the model in a folder, with what the configuration asks for in its place; that alone where the manifest does not say.
+
+    Raises:
+        ConfigError: the manifest says what is no shape.
+    """
     from convemo.weights import read_manifest
 
-    return Network(**read_manifest(folder).manifest.get("network", {}))
+    theirs = read_manifest(folder).manifest.get("network") or {}
+    try:
+        return Network(**{**theirs, **asked.model_dump(exclude_unset=True)})
+    except (TypeError, ValidationError) as error:
+        raise ConfigError(f"a network's shape in {folder / MANIFEST}", repr(theirs), "Name a [network] in the configuration.") from error
 
 
 def _actors(clips: Clips, settings: AcousticConfig) -> str:
@@ -149,9 +159,9 @@ def _figures(
             figures[f"test {name}"] = found.summary(part.present)
             if not part.present.all():
                 figures[f"test {name}, all labels open"] = found.summary()
-        found = score(model, part, session=1)
-        said[ALONE] += [found] if last == "test" else []
-        figures[f"{last} {name}, no history"] = found.summary(part.present)
+            alone = score(model, part, session=1)
+            said[ALONE].append(alone)
+            figures[f"test {name}, no history"] = alone.summary(part.present)
         for condition in settings.scored_conditions:
             figures[f"{last} {name}, {condition}"] = score(model, part, condition, settings.session).summary(part.present)
     known = [clips.part(*settings.train_parts).present for clips in material.corpora.values()]

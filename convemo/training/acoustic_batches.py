@@ -68,7 +68,7 @@ class Sampling(BaseModel):
     history: int = Field(59, ge=0)
     """Most earlier clips of an actor that a clip is compared with; the number is uniform from 0. Conversations have their own history."""
     alone: float = Field(0.5, ge=0, le=1)
-    """Share of an actor's clips that are heard without any history, as a speaker's first utterance is."""
+    """Share of an actor's clips that are heard without any history, as a speaker's first utterance is; of no account in conversations."""
 
 
 @dataclass(frozen=True)

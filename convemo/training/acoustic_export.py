@@ -56,8 +56,8 @@ ACTED = (
     "Disgust was not heard in Polish, calm counts as neutral, and boredom, contempt or irony do not exist for it.",
 )
 HEARD_BY = {
-    "bands": "through 2-D convolutions and a transformer",
-    "cepstra": "made cepstra, through convolutions over time",
+    "bands": "log-mel spectrum, F0 and energy, raw and against the speaker's usual, through 2-D convolutions and a transformer",
+    "cepstra": "log-mel spectrum as cepstra, F0 and energy, raw and against the speaker's usual, through convolutions over time",
 }
 LIMITS = (
     "No valence or arousal.",
@@ -130,9 +130,9 @@ def export(
     card = Card(
         id=settings.id,
         title="The acoustic channel",
-        summary=f"One of {labels} from the sound of an utterance and from how it differs from the same speaker's earlier ones: log-mel "
-        f"spectrum, F0 and energy, raw and against the speaker's usual, {HEARD_BY[settings.network.encoder]}; 22 prosodic functionals "
-        f"and 64 mean mel levels, raw and as causal deviations. {parameters:,} parameters.",
+        summary=f"One of {labels} from the sound of an utterance and from how it differs from the same speaker's earlier ones: "
+        f"{HEARD_BY[settings.network.encoder]}; 22 prosodic functionals and 64 mean mel levels, raw and as causal deviations. "
+        f"{parameters:,} parameters.",
         licence=licence,
         why_licence=_why(settings),
         command=made_by,

@@ -3,6 +3,7 @@
 import json
 import wave
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ from convemo.training.run import read_config  # noqa: E402
 from convemo.types import LABELS, Dialogue, LabelSet, Speaker, Utterance  # noqa: E402
 
 RATE_HZ = 16_000
-NETWORK = 'network = { encoder = "bands", channels = [4, 4, 4, 4], width = 8, layers = 1, heads = 2, hidden = 8, described = 8 }\n'
+NETWORK = "network = { width = 8, described = 8 }\n"
+BANDS = 'network = { encoder = "bands", channels = [4, 4, 4, 4], width = 8, layers = 1, heads = 2, hidden = 8, described = 8 }\n'
 TINY = f"""
 corpora = ["ravdess"]
 zero_shot = ["nemo"]
@@ -126,6 +128,12 @@ def test_a_run_ends_with_figures_predictions_and_a_model_that_the_channel_loads(
     assert all(sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-4) for line in lines)
 
 
+def test_the_two_dimensional_network_is_trained_and_exported_too(run, runs):
+    run("bands", settings=TINY.replace(NETWORK, BANDS))
+    assert json.loads((runs / "bands/model/model.json").read_text())["network"]["encoder"] == "bands"
+    assert AcousticChannel(str(runs / "bands/model")).labels == LABELS
+
+
 def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(run):
     def stop_in_the_second_epoch(stage, completed, total):
         if stage == "train acoustic" and completed > total / 2:
@@ -162,9 +170,12 @@ def test_a_setting_that_makes_no_sense_is_an_error(tmp_path, corpora, settings, 
         acoustic.train(tmp_path / "wrong.toml", corpora, tmp_path / "out")
 
 
+EMOBOX = ("ravdess", "alone", "bands", "concat", "none", "film", "cross")
+
+
 def test_the_shipped_configurations_are_valid():
     folder = Path(acoustic.__file__).parent / "configs"
-    for name in ("acoustic", "acoustic_ravdess", "acoustic_nemo", "emobox_ravdess", "emobox_alone", "emobox_bands", "acoustic_own"):
+    for name in ("acoustic", "acoustic_ravdess", "acoustic_nemo", "acoustic_own", *(f"emobox_{n}" for n in EMOBOX)):
         settings = read_config(folder / f"{name}.toml", AcousticConfig)
         assert bool(settings.corpora) == (name != "acoustic_own")
 
@@ -191,21 +202,28 @@ def test_the_features_of_ones_own_data_stay_in_the_runs_folder(run, runs, own):
 
 def test_a_training_can_start_from_a_trained_model_with_other_labels(run, runs, own):
     run("a")
-    still = OWN.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e-12").replace(NETWORK, "")  # the shape is that of what it starts from
+    still = OWN.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e-12").replace(NETWORK, "network = { dropout = 0.3 }\n")
     given = run("continued", settings=still, data=own, init=str(runs / "a/model"))
     fresh = run("fresh", settings=OWN.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e-12"), data=own, seed=7)
     before, after, other = (
-        torch.load(runs / out / "best.pt", weights_only=True)["encoder.into.weight"] for out in ("a", "continued", "fresh")
+        torch.load(runs / out / "best.pt", weights_only=True)["encoder.blocks.0.0.weight"] for out in ("a", "continued", "fresh")
     )
     torch.testing.assert_close(before, after, atol=2e-3, rtol=2e-3)  # kept in 16 bits
     assert (other - after).abs().max() > 0.05
     assert given.keys() == fresh.keys()
+    network = json.loads((runs / "continued/model/model.json").read_text())["network"]
+    assert (network["width"], network["dropout"]) == (8, 0.3), "the shape of what it starts from, and what the configuration asks for"
 
 
 def test_a_start_of_another_shape_is_an_error(run, runs, own):
     run("a")
     with pytest.raises(ConfigError, match="shape"):
         run("wider", settings=OWN.replace("width = 8", "width = 16"), data=own, init=str(runs / "a/model"))
+    copytree(runs / "a/model", runs / "later")
+    manifest = json.loads((runs / "later/model.json").read_text())
+    (runs / "later/model.json").write_text(json.dumps(manifest | {"network": {"encoder": "wavelets"}}))
+    with pytest.raises(ConfigError, match="wavelets"):
+        run("later-run", settings=OWN.replace(NETWORK, ""), data=own, init=str(runs / "later"))
 
 
 def test_a_file_without_a_dev_part_says_what_is_missing(run, own, tmp_path):
