@@ -18,9 +18,10 @@ from convemo.types import PRIOR_WEIGHT, ChannelResult
 
 WORDS, VOICE = ("text", "llm"), "acoustic"
 """The channels that read the words, and the one that hears the voice."""
-ODDS = 3.0
-"""Chosen with ``benchmarks/disagreement.py``: at 2 more than a third of the utterances whose words and voice agree are flagged, at 5 hardly
-more than a third of those that do not."""
+ODDS = 5.0
+"""Chosen with ``benchmarks/disagreement.py``. At 3 a voice model that has not met the corpus contradicts the words on one utterance in
+four where both express the same, on one in three where they do not; at 5 on one in fifteen, and one that has met the corpus still finds
+half of the contradictions in which words and voice are both right."""
 LEAST_BITS = 0.2
 """Of one bit at most: what is left open to many labels is no disagreement. 0.2 are two opinions that give 0.55 to their own label and 0.13
 to the other's."""

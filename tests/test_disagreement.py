@@ -55,8 +55,8 @@ def test_of_two_channels_that_read_the_words_the_farther_one_is_told():
 
 
 def test_a_model_that_nobody_has_fitted_is_taken_as_sure_as_fusion_takes_it():
-    sure = opinion("llm", 0.02, 0.94, 0.02, 0.02)
-    meek = np.array([0.02, 0.94, 0.02, 0.02]) ** PRIOR_WEIGHT
+    sure = opinion("llm", 0.002, 0.994, 0.002, 0.002)
+    meek = np.array([0.002, 0.994, 0.002, 0.002]) ** PRIOR_WEIGHT
     fitted, unfitted, weighed = (
         between(llm, opinion("acoustic", *ANGRY)) for llm in (sure, replace(sure, calibrated=False), opinion("llm", *meek / meek.sum()))
     )

@@ -48,7 +48,7 @@ Conditioning = Literal["none", "concat", "film", "cross"]
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The shape of the network; the defaults are what we ship, 0.6 million parameters."""
+    """The shape of the network; the defaults, but for `shrinkage`, are what we ship: 0.6 million parameters."""
 
     encoder: Encoder = "cepstra"
     """`FrameEncoder`, in two dimensions, or `CepstralEncoder`, in one; that has neither `channels` nor `layers`, `heads`, `hidden`."""

@@ -2,6 +2,7 @@
 
 import json
 import wave
+from dataclasses import asdict
 from pathlib import Path
 from shutil import copytree
 
@@ -168,6 +169,12 @@ def test_a_setting_that_makes_no_sense_is_an_error(tmp_path, corpora, settings, 
     (tmp_path / "wrong.toml").write_text(settings)
     with pytest.raises(ConfigError, match=wrong):
         acoustic.train(tmp_path / "wrong.toml", corpora, tmp_path / "out")
+
+
+def test_what_a_configuration_leaves_open_is_the_networks_own_default():
+    from convemo.acoustic.model import ModelConfig
+
+    assert AcousticConfig().network.model_dump() == {k: v for k, v in asdict(ModelConfig()).items() if k != "labels"} | {"shrinkage": 1.0}
 
 
 EMOBOX = ("ravdess", "alone", "bands", "concat", "none", "film", "cross")
